@@ -1,0 +1,103 @@
+/** Seconds. From a loopback emit (1 ms) to a join after an outage (10 s). 0.25 is the SLO bound, so it is a bucket. */
+const END_TO_END_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+/** Seconds. One stage of the path: from a room look-up (100 µs) to a publish retried through a broker restart (5 s). */
+const STAGE_BUCKETS_S = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] as const;
+/** Seconds. From opening a WhatsApp socket to `open`, a person with a phone included. */
+const TIME_TO_OPEN_BUCKETS_S = [0.5, 1, 2.5, 5, 10, 30, 60, 120] as const;
+
+export interface MetricDefinition {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly buckets?: readonly number[];
+}
+
+/**
+ * Every metric the system exports. Dashboards, rules and tests take the names from here. No label may ever hold a
+ * company, phone, JID, subject, room or socket id: the series of an instance stay flat from 10 to 10,000 companies.
+ */
+export const METRICS = {
+  whatsapp_connect_to_emit_duration_seconds: {
+    type: 'histogram',
+    help: 'From the moment WhatsApp reported the event to the emit into the browsers of the room',
+    labels: ['event', 'synthetic', 'delivery'],
+    buckets: END_TO_END_BUCKETS_S,
+  },
+  whatsapp_event_stage_duration_seconds: {
+    type: 'histogram',
+    help: 'One stage of the path from WhatsApp to the browser',
+    labels: ['stage', 'synthetic'],
+    buckets: STAGE_BUCKETS_S,
+  },
+  socket_events_total: {
+    type: 'counter',
+    help: 'Events that reached the gateway, by what became of them',
+    labels: ['event', 'outcome', 'synthetic'],
+  },
+  socket_invalid_events_total: {
+    type: 'counter',
+    help: 'Messages on the events subjects that are no valid event',
+    labels: ['reason'],
+  },
+  event_feed_repairs_total: {
+    type: 'counter',
+    help: 'Rooms whose state had to be corrected from the stream',
+    labels: ['reason'],
+  },
+  event_feed_resync_duration_seconds: {
+    type: 'histogram',
+    help: 'Time to read the last events of all open rooms again',
+    labels: ['reason'],
+    buckets: END_TO_END_BUCKETS_S,
+  },
+  nats_client_connected: { type: 'gauge', help: '1 while connected to NATS', labels: ['role'] },
+  nats_client_rtt_seconds: { type: 'gauge', help: 'Round trip to the NATS server', labels: ['role'] },
+  nats_client_reconnects_total: { type: 'counter', help: 'Reconnects to NATS', labels: ['role'] },
+  nats_client_disconnects_total: { type: 'counter', help: 'Lost connections to NATS', labels: ['reason'] },
+  publish_retries_total: { type: 'counter', help: 'Publishes that had to be repeated', labels: [] },
+  publish_queue_depth: { type: 'gauge', help: 'Events waiting for their publish to be confirmed', labels: [] },
+  whatsapp_sessions: { type: 'gauge', help: 'Sessions of this replica', labels: ['state'] },
+  whatsapp_session_connects_total: { type: 'counter', help: 'Attempts to open a WhatsApp session', labels: ['result'] },
+  whatsapp_disconnects_total: { type: 'counter', help: 'Closed WhatsApp sockets', labels: ['reason'] },
+  whatsapp_time_to_open_seconds: {
+    type: 'histogram',
+    help: 'From opening the WhatsApp socket to open',
+    labels: ['kind'],
+    buckets: TIME_TO_OPEN_BUCKETS_S,
+  },
+  socketio_connected_clients: { type: 'gauge', help: 'Connected browsers', labels: ['transport'] },
+  socketio_rooms: { type: 'gauge', help: 'Companies with at least one browser', labels: [] },
+  socketio_connections_total: { type: 'counter', help: 'Accepted browser connections', labels: ['transport'] },
+  socketio_disconnections_total: { type: 'counter', help: 'Ended browser connections', labels: ['reason'] },
+  socketio_rejections_total: { type: 'counter', help: 'Refused browser connections', labels: ['reason'] },
+  clock_offset_seconds: { type: 'gauge', help: 'Clock of the peer minus the own clock', labels: ['peer'] },
+  negative_latency_total: { type: 'counter', help: 'Latencies below zero, clamped: clocks disagree', labels: [] },
+  service_build_info: { type: 'gauge', help: '1, labelled with what is running', labels: ['service', 'version'] },
+  nodejs_eventloop_utilization_ratio: { type: 'gauge', help: 'Share of time the event loop was busy', labels: [] },
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof METRICS;
+/** The label set of a metric: an unplanned label does not compile. */
+export type LabelsOf<Name extends MetricName> = (typeof METRICS)[Name]['labels'][number];
+export type MetricNameOf<Kind extends MetricDefinition['type']> = {
+  [Name in MetricName]: (typeof METRICS)[Name]['type'] extends Kind ? Name : never;
+}[MetricName];
+
+/** The `event` label: the few types worth a series of their own. */
+export type EventLabel = 'connected' | 'disconnected' | 'qr' | 'pairing_code' | 'linked' | 'logged_out' | 'other';
+
+export function eventLabel(type: string): EventLabel {
+  switch (type) {
+    case 'connected':
+    case 'disconnected':
+    case 'qr':
+    case 'linked':
+      return type;
+    case 'pairing-code':
+      return 'pairing_code';
+    case 'logged-out':
+      return 'logged_out';
+    default:
+      return 'other';
+  }
+}
