@@ -8,6 +8,21 @@ import {
   type MetricNameOf,
 } from '../contract/metrics.ts';
 
+type OpenMetricsRegistry = Registry<OpenMetricsContentType>;
+
+/** Links an observation to the trace it was made in. Given for sampled spans only: the others lead nowhere. */
+export type Exemplar = { readonly trace_id: string; readonly span_id: string };
+
+/** A histogram of durations. prom-client's own type takes exemplar labels for labels of the metric. */
+export interface DurationHistogram<Label extends string> {
+  /** `value` is in seconds. */
+  observe(observation: {
+    readonly labels: Readonly<Record<Label, string>>;
+    readonly value: number;
+    readonly exemplarLabels?: Exemplar;
+  }): void;
+}
+
 /**
  * The metrics of one service: instruments are made by their name in the contract, with its labels and buckets, so that
  * an unplanned metric or label does not compile. Asking twice for a name answers the same instrument.
@@ -31,25 +46,24 @@ export class Metrics {
     }) as Gauge<LabelsOf<Name>>;
   }
 
-  /** Unit seconds. Pass an exemplar only for sampled spans, with `trace_id` and `span_id` alone. */
-  histogram<Name extends MetricNameOf<'histogram'>>(name: Name): Histogram<LabelsOf<Name>> {
+  histogram<Name extends MetricNameOf<'histogram'>>(name: Name): DurationHistogram<LabelsOf<Name>> {
     const { buckets } = METRICS[name];
-    return this.#once(
+    const histogram: Histogram = this.#once(
       name,
       () => new Histogram({ ...this.#options(name), buckets: [...buckets], enableExemplars: true }),
-    ) as Histogram<LabelsOf<Name>>;
+    );
+    return { observe: (observation) => histogram.observe(observation) };
   }
 
-  #options(name: MetricName): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+  #options(name: MetricName): { name: string; help: string; labelNames: string[]; registers: OpenMetricsRegistry[] } {
     const definition: MetricDefinition = METRICS[name];
-    // The registry is typed by its content type; instruments only ever register with it.
-    const registers = [this.registry as unknown as Registry];
-    return { name, help: definition.help, labelNames: [...definition.labels], registers };
+    return { name, help: definition.help, labelNames: [...definition.labels], registers: [this.registry] };
   }
 
-  #once(name: MetricName, create: () => Counter | Gauge | Histogram): Counter | Gauge | Histogram {
+  #once<Instrument extends Counter | Gauge | Histogram>(name: MetricName, create: () => Instrument): Instrument {
     const existing = this.#instruments.get(name);
-    if (existing) return existing;
+    // The type of a metric is part of its name's definition, so the same name is always the same class.
+    if (existing) return existing as Instrument;
     const created = create();
     this.#instruments.set(name, created);
     return created;
@@ -59,7 +73,7 @@ export class Metrics {
 /** The metrics of a process: the contract's instruments, Node's defaults and the build information. */
 export function createProcessMetrics(service: string, version: string): Metrics {
   const metrics = new Metrics();
-  collectDefaultMetrics({ register: metrics.registry as unknown as Registry });
+  collectDefaultMetrics({ register: metrics.registry });
   metrics.gauge('service_build_info').set({ service, version }, 1);
   let last = performance.eventLoopUtilization();
   metrics.gauge('nodejs_eventloop_utilization_ratio', (gauge) => {
@@ -70,8 +84,8 @@ export function createProcessMetrics(service: string, version: string): Metrics 
   return metrics;
 }
 
-function openMetricsRegistry(): Registry<OpenMetricsContentType> {
-  const registry = new Registry<OpenMetricsContentType>();
+function openMetricsRegistry(): OpenMetricsRegistry {
+  const registry: OpenMetricsRegistry = new Registry();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   return registry;
 }
