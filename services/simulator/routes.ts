@@ -1,0 +1,169 @@
+import { bodyParser } from '@koa/bodyparser';
+import Router from '@koa/router';
+import Koa from 'koa';
+import { addHealthRoutes } from '../../shared/http/health.ts';
+import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { SimulatorInstruments } from './instruments.ts';
+import type { Page } from './page-assets.ts';
+import type { Directory } from './people/directory.ts';
+import { PhoneError } from './people/phone-error.ts';
+import type { PhoneDesk } from './people/phone-desk.ts';
+import type { Screens } from './screens.ts';
+
+export interface RouteParts {
+  readonly logger: Logger;
+  readonly instruments: SimulatorInstruments;
+  readonly directory: Directory;
+  readonly phones: PhoneDesk;
+  readonly screens: Screens;
+  readonly page: Page;
+  readonly rootKey: Buffer;
+}
+
+/**
+ * The control API, JSON in and out. Refusals are `{error: {code, message}}` with a 4xx status.
+ *
+ * | request                             | body                                    | answer                                  |
+ * |-------------------------------------|-----------------------------------------|-----------------------------------------|
+ * | `GET /`, `/phone.js`, `/phone.css`  |                                         | the phone page                          |
+ * | `GET /root-key`                     |                                         | text: base64 of the 32-byte root key    |
+ * | `GET /phones`                       |                                         | `PhoneView[]`, each with its `devices`  |
+ * | `POST /phones`                      | `{phoneNumber?, name?, lid?, business?}` | 201 `PhoneView`                         |
+ * | `POST /phones/:id/scan`             | `{qr}`: the text of the QR              | `DeviceView`, when the link is complete |
+ * | `POST /phones/:id/unlink`           | `{device?}`: one index, else all        | `{unlinked: [jid]}`                     |
+ * | `GET /devices`                      |                                         | `DeviceView[]`                          |
+ * | `POST /devices/:jid/disconnect`     | `{how: 'close' \| 'cut'}`               | `{jid, how}`                            |
+ * | `GET /screens`                      |                                         | `Screen[]`: QRs that salons show now    |
+ * | `GET /rejections`                   |                                         | `{CODE: count}` of refused clients      |
+ * | `GET /healthz`, `/readyz`           |                                         | liveness, readiness                     |
+ *
+ * `PhoneView` is `{id, phoneNumber, lid, name, business, devices}`, `DeviceView` is
+ * `{jid, lid, phone, device, platform, linkedAt, online}` with `linkedAt` in ms since the epoch and `phone` the phone's
+ * id, `Screen` is `{companyId, qr, expiresAt}` with `expiresAt` in ms since the epoch. Codes of refusals: 400 `BAD_BODY`,
+ * `PHONE_INVALID`, `QR_INVALID`; 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`, `QR_UNKNOWN`; 409 `PHONE_EXISTS`,
+ * `QR_MISMATCH`, `DEVICE_OFFLINE`, `LINK_REFUSED` (the client did not accept the link); 410 `QR_EXPIRED`, `QR_USED`;
+ * 504 `LINK_TIMEOUT`.
+ */
+export function createApp(parts: RouteParts): Koa {
+  const router = new Router();
+  addHealthRoutes(router, () => ({ ready: true, checks: {} }));
+  addPageRoutes(router, parts.page);
+  addPhoneRoutes(router, parts);
+  addDeviceRoutes(router, parts);
+  router.get('/root-key', (ctx) => {
+    ctx.type = 'text/plain';
+    ctx.body = parts.rootKey.toString('base64');
+  });
+  router.get('/screens', (ctx) => {
+    ctx.body = parts.screens.current();
+  });
+  router.get('/rejections', (ctx) => {
+    ctx.body = parts.instruments.rejections();
+  });
+  const app = new Koa();
+  app.use(errorMiddleware(parts.logger));
+  app.use(phoneErrors);
+  app.use(bodyParser({ enableTypes: ['json'], jsonLimit: '16kb', onError: refuseBody }));
+  app.use(router.routes());
+  return app;
+}
+
+function addPageRoutes(router: Router, page: Page): void {
+  for (const [path, asset] of page) {
+    router.get(path, (ctx) => {
+      ctx.type = asset.type;
+      ctx.body = asset.body;
+    });
+  }
+}
+
+function addPhoneRoutes(router: Router, { directory, phones }: RouteParts): void {
+  router.get('/phones', (ctx) => {
+    ctx.body = phones.list();
+  });
+  router.post('/phones', async (ctx) => {
+    const body = bodyOf(ctx.request.body);
+    const phone = await directory.addPhone({
+      phoneNumber: optional(body, 'phoneNumber', 'string'),
+      name: optional(body, 'name', 'string'),
+      lid: optional(body, 'lid', 'string'),
+      business: optional(body, 'business', 'boolean'),
+    });
+    ctx.status = 201;
+    ctx.body = phones.view(phone);
+  });
+  router.post('/phones/:id/scan', async (ctx) => {
+    const qr = optional(bodyOf(ctx.request.body), 'qr', 'string');
+    if (qr === undefined) throw new HttpError(400, 'BAD_BODY', 'qr is missing');
+    ctx.body = await phones.scan(ctx.params['id'] ?? '', qr);
+  });
+  router.post('/phones/:id/unlink', async (ctx) => {
+    const device = optional(bodyOf(ctx.request.body), 'device', 'number');
+    ctx.body = { unlinked: await phones.unlink(ctx.params['id'] ?? '', device) };
+  });
+}
+
+function addDeviceRoutes(router: Router, { phones }: RouteParts): void {
+  router.get('/devices', (ctx) => {
+    ctx.body = phones.devices();
+  });
+  router.post('/devices/:jid/disconnect', async (ctx) => {
+    const how = optional(bodyOf(ctx.request.body), 'how', 'string') ?? 'close';
+    if (how !== 'close' && how !== 'cut') throw new HttpError(400, 'BAD_BODY', 'how must be close or cut');
+    const jid = ctx.params['jid'] ?? '';
+    phones.disconnect(jid, how);
+    ctx.body = { jid, how };
+  });
+}
+
+const STATUS_OF_CODE: Readonly<Record<PhoneError['code'], number>> = {
+  PHONE_INVALID: 400,
+  QR_INVALID: 400,
+  PHONE_UNKNOWN: 404,
+  DEVICE_UNKNOWN: 404,
+  QR_UNKNOWN: 404,
+  PHONE_EXISTS: 409,
+  QR_MISMATCH: 409,
+  DEVICE_OFFLINE: 409,
+  LINK_REFUSED: 409,
+  QR_EXPIRED: 410,
+  QR_USED: 410,
+  LINK_TIMEOUT: 504,
+};
+
+async function phoneErrors(_ctx: Koa.Context, next: Koa.Next): Promise<void> {
+  try {
+    await next();
+  } catch (error) {
+    if (error instanceof PhoneError) throw new HttpError(STATUS_OF_CODE[error.code], error.code, error.message);
+    throw error;
+  }
+}
+
+function refuseBody(): never {
+  throw new HttpError(400, 'BAD_BODY', 'the body must be JSON of at most 16 KiB');
+}
+
+function bodyOf(body: unknown): Readonly<Record<string, unknown>> {
+  if (body === undefined) return {};
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
+  throw new HttpError(400, 'BAD_BODY', 'the body must be an object');
+}
+
+interface TypeNames {
+  readonly string: string;
+  readonly number: number;
+  readonly boolean: boolean;
+}
+
+function optional<Name extends keyof TypeNames>(
+  body: Readonly<Record<string, unknown>>,
+  field: string,
+  type: Name,
+): TypeNames[Name] | undefined {
+  const value = body[field];
+  if (value === undefined) return undefined;
+  if (typeof value !== type) throw new HttpError(400, 'BAD_BODY', `${field} must be a ${type}`);
+  return value as TypeNames[Name];
+}
