@@ -1,0 +1,134 @@
+import type { CompanyId } from '../../../shared/contract/company-id.ts';
+
+/** A newer epoch owns the company: nothing was written, and nothing this owner writes ever will be. */
+export class FencedError extends Error {
+  readonly code = 'FENCED';
+  readonly companyId: CompanyId;
+  readonly epoch: number;
+
+  constructor(companyId: CompanyId, epoch: number) {
+    super(`${companyId} is no longer owned at epoch ${epoch}: nothing was written`);
+    this.name = 'FencedError';
+    this.companyId = companyId;
+    this.epoch = epoch;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
+/** `corrupted` covers every way in which bytes fail authentication: damage, another row's bytes, a forged key id. */
+export type UnreadableReason = 'unknown-format' | 'unknown-key' | 'corrupted';
+
+/** One company's stored credentials cannot be decrypted; every other company is unaffected. */
+export class CredentialsUnreadableError extends Error {
+  readonly code = 'CREDENTIALS_UNREADABLE';
+  readonly companyId: CompanyId;
+  readonly reason: UnreadableReason;
+
+  constructor(companyId: CompanyId, reason: UnreadableReason, options?: { readonly cause?: unknown }) {
+    super(`stored credentials of ${companyId} cannot be read: ${reason}`, options);
+    this.name = 'CredentialsUnreadableError';
+    this.companyId = companyId;
+    this.reason = reason;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
+/** Another process has the embedded database open. */
+export class DatabaseLockedError extends Error {
+  readonly code = 'DATABASE_LOCKED';
+  readonly folder: string;
+
+  constructor(folder: string, owner: string | undefined) {
+    super(
+      `the embedded database in ${folder} is open in another process${owner ? ` (${owner})` : ''}: stop that process, ` +
+        'give this one a DATA_DIR of its own, or set DATABASE_URL to a PostgreSQL server that several processes can share',
+    );
+    this.name = 'DatabaseLockedError';
+    this.folder = folder;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
+/** PostgreSQL cannot be reached, is starting or stopping, or did not answer in time. The outcome of a write is unknown. */
+export class DatabaseUnavailableError extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+
+  constructor(cause: unknown) {
+    super(`the database is unavailable: ${cause instanceof Error ? cause.message || cause.name : String(cause)}`, {
+      cause,
+    });
+    this.name = 'DatabaseUnavailableError';
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
+}
+
+export interface FoundTable {
+  readonly table: string;
+  readonly columns: readonly string[];
+}
+
+/** Tables of an earlier product hold our names. They were left exactly as they are. */
+export class LegacyTablesError extends Error {
+  readonly code = 'LEGACY_TABLES';
+  readonly found: readonly FoundTable[];
+
+  constructor(found: readonly FoundTable[]) {
+    const list = found.map(({ table, columns }) => `${table} (${columns.join(', ')})`).join('; ');
+    super(
+      `the database already holds tables that this service did not make: ${list}. Nothing was changed: ` +
+        'move them away or use another database',
+    );
+    this.name = 'LegacyTablesError';
+    this.found = found;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
+/** A migration failed and everything it did was rolled back, together with those before it in the same run. */
+export class MigrationError extends Error {
+  readonly code = 'MIGRATION_FAILED';
+  readonly migration: string;
+
+  constructor(migration: string, cause: unknown) {
+    super(`migration ${migration} failed and was rolled back: ${cause instanceof Error ? cause.message : 'unknown'}`, {
+      cause,
+    });
+    this.name = 'MigrationError';
+    this.migration = migration;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
+/** A newer release has migrated this database: this one does not know what the schema means now. */
+export class SchemaTooNewError extends Error {
+  readonly code = 'SCHEMA_TOO_NEW';
+  readonly unknown: readonly number[];
+
+  constructor(unknown: readonly number[]) {
+    super(`the database was migrated by a newer release (migrations ${unknown.join(', ')}): upgrade this process`);
+    this.name = 'SchemaTooNewError';
+    this.unknown = unknown;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
