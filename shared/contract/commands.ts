@@ -11,7 +11,7 @@ const Command = Type.Object({
   /** Unique per request, for the logs of both sides. */
   id: Type.String({ minLength: 1, maxLength: 64 }),
   companyId: Type.String({ pattern: COMPANY_ID_PATTERN }),
-  name: Type.Union(COMMAND_NAMES.map((name) => Type.Literal(name))),
+  name: Type.Unsafe<CommandName>(Type.Union(COMMAND_NAMES.map((name) => Type.Literal(name)))),
   /** ms since the epoch; a command that arrives later is refused, because nobody waits for its answer any more. */
   deadline: Type.Integer({ minimum: 0 }),
 });

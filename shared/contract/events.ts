@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { COMPANY_ID_PATTERN } from './company-id.ts';
-import { SESSION_STATES } from './session-state.ts';
+import { SESSION_STATES, type SessionState } from './session-state.ts';
 
 /**
  * Schema history, newest last. Readers accept unknown fields, so only a change that an older reader would misread
@@ -44,7 +44,8 @@ const Position = {
 };
 
 const State = {
-  state: Type.Optional(Type.Union(SESSION_STATES.map((state) => Type.Literal(state)))),
+  // A union made from an array has no static type of its own.
+  state: Type.Optional(Type.Unsafe<SessionState>(Type.Union(SESSION_STATES.map((state) => Type.Literal(state))))),
   qr: Type.Optional(Qr),
   code: Type.Optional(PairingCode),
   /** E.164 digits; comes from a phone-number JID or a known mapping, never from a LID. */
