@@ -1,0 +1,118 @@
+import type { EventType, SessionEvent } from '../../shared/contract/events.ts';
+import { comparePositions, positionOf, type Position } from '../../shared/contract/position.ts';
+
+/**
+ * What to do with an event. `newest`: show it. `held`: newer, but a `connected` published by hand stays on the page.
+ * `shown`: the page shows it, or something published by hand after it. `duplicate` and `stale`: never show it.
+ * `overtaken`: a live event came while it was read, so the read says nothing; read again.
+ */
+export type LiveVerdict = 'newest' | 'held' | 'duplicate' | 'stale';
+export type StoredVerdict = 'newest' | 'held' | 'shown' | 'stale' | 'overtaken';
+
+export interface LiveJudgement {
+  readonly verdict: LiveVerdict;
+  /** Events between the last one and this one did not arrive: others may be missing too. */
+  readonly gap: boolean;
+}
+
+/** The owner's steps before a connect: an operator who says `connected` by hand knows better. */
+const BEFORE_CONNECT: ReadonlySet<EventType> = new Set(['starting', 'qr', 'pairing-code', 'pairing-code-error']);
+
+/** What is on the page. A stored one published by hand has no place relative to the owner's events that were seen live. */
+type Shown =
+  | { readonly by: 'owner' }
+  | { readonly by: 'hand'; readonly came: 'live' | 'stored'; readonly connected: boolean };
+
+/**
+ * The order of one company's events at this gateway. Owners number their events (epoch, seq), so a repeated or older one
+ * is recognised whichever way it arrives. An event published by hand has no number: it is newest at its live arrival,
+ * raises no mark, and is recognised in the stream by its hash.
+ */
+export class HighWaterMarks {
+  #highest: Position | undefined;
+  #shown: Shown | undefined;
+  #handHash: string | undefined;
+  #continuous = false;
+  #liveCount = 0;
+
+  /** Rises with every live event that counted: the same number before and after a read means nothing overtook it. */
+  get liveCount(): number {
+    return this.#liveCount;
+  }
+
+  /** The newest position of the owner that was seen here. */
+  get highest(): Position | undefined {
+    return this.#highest;
+  }
+
+  /** Nobody listened for a while, so the next event may follow on any number without meaning a loss. */
+  interrupt(): void {
+    this.#continuous = false;
+  }
+
+  /** @param hashOf computes the hash of the event's body; called for events published by hand only. */
+  judgeLive(event: SessionEvent, hashOf: () => string): LiveJudgement {
+    const position = positionOf(event);
+    if (position === undefined) {
+      this.#liveCount += 1;
+      this.#handHash = hashOf();
+      this.#shown = { by: 'hand', came: 'live', connected: event.type === 'connected' };
+      return { verdict: 'newest', gap: false };
+    }
+    const order = this.#highest === undefined ? 1 : comparePositions(position, this.#highest);
+    if (order === 0) return { verdict: 'duplicate', gap: false };
+    if (order < 0) return { verdict: 'stale', gap: false };
+    const gap = this.#continuous && this.#highest !== undefined && !follows(position, this.#highest);
+    this.#liveCount += 1;
+    return { verdict: this.#raise(position, event.type), gap };
+  }
+
+  /**
+   * Judges the company's last event of the stream.
+   * @param liveCountBefore `liveCount` at the moment the read began.
+   */
+  judgeStored(event: SessionEvent, hashOf: () => string, liveCountBefore: number): StoredVerdict {
+    if (this.#liveCount !== liveCountBefore) return 'overtaken';
+    const position = positionOf(event);
+    if (position === undefined) return this.#judgeStoredByHand(event, hashOf());
+    const order = this.#highest === undefined ? 1 : comparePositions(position, this.#highest);
+    if (order < 0) return 'stale';
+    // An equal one that follows on a stored event published by hand was the newer of the two: the stream's order decides.
+    if (order === 0 && (this.#shown?.by !== 'hand' || this.#shown.came === 'live')) return 'shown';
+    return this.#raise(position, event.type);
+  }
+
+  /**
+   * True when the owner's own answer may be shown to the one that asked: it is not older than what the page shows.
+   * Raises no mark, because the same event is still to come on the feed for everybody else.
+   */
+  admitsAnswer(event: SessionEvent): boolean {
+    if (this.#holds(event.type)) return false;
+    const position = positionOf(event);
+    if (position === undefined) return this.#shown === undefined;
+    return this.#highest === undefined || comparePositions(position, this.#highest) >= 0;
+  }
+
+  #judgeStoredByHand(event: SessionEvent, hash: string): StoredVerdict {
+    if (hash === this.#handHash) return this.#shown?.by === 'hand' ? 'shown' : 'stale';
+    this.#handHash = hash;
+    this.#shown = { by: 'hand', came: 'stored', connected: event.type === 'connected' };
+    return 'newest';
+  }
+
+  #raise(position: Position, type: EventType): 'newest' | 'held' {
+    this.#highest = position;
+    this.#continuous = true;
+    if (this.#holds(type)) return 'held';
+    this.#shown = { by: 'owner' };
+    return 'newest';
+  }
+
+  #holds(type: EventType): boolean {
+    return this.#shown?.by === 'hand' && this.#shown.connected && BEFORE_CONNECT.has(type);
+  }
+}
+
+function follows(next: Position, last: Position): boolean {
+  return next.epoch === last.epoch ? next.seq === last.seq + 1 : next.seq === 1;
+}

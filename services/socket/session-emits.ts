@@ -1,0 +1,99 @@
+import { stateOf } from '../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../shared/contract/events.ts';
+import type { SessionState } from '../../shared/contract/session-state.ts';
+import {
+  ALREADY_CONNECTED_MESSAGE,
+  CONNECTED_MESSAGE,
+  type ServerToClientEvents,
+  type SessionStatePayload,
+} from '../../shared/contract/socket-events.ts';
+import type { Expiry } from './expiry.ts';
+
+/** A state of a session together with what of it may still be shown. */
+export interface ShownState {
+  readonly event: SessionEvent;
+  readonly expiry: Expiry;
+}
+
+/** One Socket.IO emit: the event's name and its only argument. */
+export type Emit = {
+  [Name in keyof ServerToClientEvents]: readonly [name: Name, payload: Parameters<ServerToClientEvents[Name]>[0]];
+}[keyof ServerToClientEvents];
+
+/** States that a legacy client can only learn of as an error: without somebody's help no connect will follow. */
+const LEGACY_ERRORS: Partial<Record<SessionState, string>> = {
+  failed: 'Не удалось подключить WhatsApp. Попробуйте ещё раз.',
+  'client-outdated': 'Подключение WhatsApp временно недоступно. Мы уже обновляем сервис.',
+  'passkey-required': 'Для этого аккаунта WhatsApp требует ключ доступа. Подключение по QR-коду невозможно.',
+};
+
+/** How a client learns of the state: `snapshot` when the browser came after it. */
+export type EmitMode = 'change' | 'snapshot';
+
+/**
+ * Everything to emit for a state: `session-state` with the whole of it, then the legacy event that says the same to
+ * existing clients. `whatsapp-connected` goes first, because nothing may stand between a connect and the page.
+ */
+export function toEmits(shown: ShownState, mode: EmitMode, nowMs: number): readonly Emit[] {
+  const payload = toSessionState(shown, nowMs);
+  const state: Emit = ['session-state', payload];
+  const { event } = shown;
+  if (payload.state === 'connected') {
+    const connected: Emit = [
+      'whatsapp-connected',
+      {
+        success: true,
+        phone: event.phoneNumber ?? '',
+        sessionId: event.companyId,
+        message: mode === 'change' ? CONNECTED_MESSAGE : ALREADY_CONNECTED_MESSAGE,
+      },
+    ];
+    return [connected, state];
+  }
+  if (payload.qr) return [state, ['qr-update', { qr: payload.qr.text, expiresIn: payload.qr.expiresIn }]];
+  const message = LEGACY_ERRORS[payload.state];
+  return message === undefined ? [state] : [state, ['error', { message, code: payload.state }]];
+}
+
+/** The legacy event that a state is known by, for span names and logs. */
+export function mainEmitOf(event: SessionEvent): keyof ServerToClientEvents {
+  if (event.type === 'connected') return 'whatsapp-connected';
+  return event.type === 'qr' ? 'qr-update' : 'session-state';
+}
+
+/** The whole state as a browser gets it; a QR or code that has expired is left out, and the state says so. */
+export function toSessionState({ event, expiry }: ShownState, nowMs: number): SessionStatePayload {
+  const qrLeftMs = leftMs(expiry.qrUntilMs, nowMs);
+  const codeLeftMs = leftMs(expiry.codeUntilMs, nowMs);
+  return {
+    state: shownState(stateOf(event), qrLeftMs > 0, codeLeftMs > 0),
+    sessionId: event.companyId,
+    ...(event.epoch !== undefined && { epoch: event.epoch }),
+    ...(event.seq !== undefined && { seq: event.seq }),
+    ...(event.phoneNumber !== undefined && { phone: event.phoneNumber }),
+    ...(event.qr && qrLeftMs > 0 && { qr: { text: event.qr.text, expiresIn: toSeconds(qrLeftMs) } }),
+    ...(event.code &&
+      codeLeftMs > 0 && {
+        code: { text: event.code.text, phoneNumber: event.code.phoneNumber, expiresIn: toSeconds(codeLeftMs) },
+      }),
+    ...('reason' in event && event.reason !== undefined && { reason: event.reason }),
+    ...('willRetry' in event && event.willRetry !== undefined && { willRetry: event.willRetry }),
+    ...('retryAt' in event && event.retryAt !== undefined && { retryAt: event.retryAt }),
+  };
+}
+
+/** A state that consists of showing something is `starting` once there is nothing left to show: the next one is awaited. */
+function shownState(state: SessionState, hasQr: boolean, hasCode: boolean): SessionState {
+  if (state === 'qr' && !hasQr) return 'starting';
+  if (state === 'pairing-code' && !hasCode) return hasQr ? 'qr' : 'starting';
+  return state;
+}
+
+function leftMs(untilMs: number | undefined, nowMs: number): number {
+  return untilMs === undefined ? 0 : Math.max(0, untilMs - nowMs);
+}
+
+/** Rounded down, so that a page that counts down hides it in time; the last second counts as one. */
+function toSeconds(ms: number): number {
+  return Math.max(1, Math.floor(ms / 1000));
+}
