@@ -1,0 +1,89 @@
+/**
+ * Why a WhatsApp socket closed: the closed list behind the `reason` of events and of `whatsapp_disconnects_total`.
+ * Status codes are those of Baileys' `DisconnectReason`; several of them mean more than one thing, the message decides.
+ */
+export const CLOSE_REASONS = [
+  /** 515: WhatsApp wants the socket opened again, after pairing or at any time. */
+  'restart-required',
+  /** Every QR of the socket was shown and none was scanned. */
+  'qr-refs-ended',
+  /** 401: the account removed this device, or WhatsApp does not know it. */
+  'logged-out',
+  /** This service logged the device out. */
+  'logout-requested',
+  /** 403: WhatsApp refuses the account. */
+  'forbidden',
+  /** 440: another client opened the same session. */
+  'replaced',
+  /** 405: WhatsApp no longer speaks to this version of the client. */
+  'client-outdated',
+  /** The pairing answer does not verify against the secret of the QR. */
+  'pairing-rejected',
+  /** 411. */
+  'multidevice-mismatch',
+  /** 503. */
+  'unavailable',
+  /** The server, or something between, ended the connection. */
+  'connection-closed',
+  /** Nothing was received for longer than the keepalive. */
+  'connection-lost',
+  'timed-out',
+  /** The WebSocket did not come up: refused, not resolved, or answered by something that is not WhatsApp. */
+  'unreachable',
+  /** 500, which is also Baileys' code for every stream error without one. */
+  'bad-session',
+  /** Opening the socket failed inside this service. */
+  'open-failed',
+  'unknown',
+] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+export interface SocketClose {
+  readonly statusCode?: number | undefined;
+  readonly message?: string | undefined;
+}
+
+/** Messages of Baileys 7.0.0-rc14 that say more than their status code. */
+const REASON_OF_MESSAGE: Readonly<Record<string, CloseReason>> = {
+  'QR refs attempts ended': 'qr-refs-ended',
+  'Intentional Logout': 'logout-requested',
+  'Connection was lost': 'connection-lost',
+  'Invalid account signature': 'pairing-rejected',
+  'Failed to verify account signature': 'pairing-rejected',
+  'Missing device-identity or device in pair success node': 'pairing-rejected',
+};
+
+const REASON_OF_CODE: Readonly<Record<number, CloseReason>> = {
+  401: 'logged-out',
+  403: 'forbidden',
+  405: 'client-outdated',
+  408: 'timed-out',
+  411: 'multidevice-mismatch',
+  428: 'connection-closed',
+  440: 'replaced',
+  500: 'bad-session',
+  503: 'unavailable',
+  515: 'restart-required',
+};
+
+/** Reasons that end a session for good: believed only when WhatsApp itself said so inside the encrypted stream. */
+const FROM_WHATSAPP_ONLY: ReadonlySet<CloseReason> = new Set([
+  'logged-out',
+  'forbidden',
+  'replaced',
+  'client-outdated',
+  'restart-required',
+]);
+
+/**
+ * Tells why a socket closed. The status of an HTTP answer to the WebSocket upgrade (a proxy's 401, 403 or 405) arrives
+ * with the same codes as WhatsApp's own verdicts, and would log a healthy session out: such a close is `unreachable`.
+ */
+export function toCloseReason({ statusCode, message = '' }: SocketClose): CloseReason {
+  if (message.startsWith('WebSocket Error')) return 'unreachable';
+  const said = Object.hasOwn(REASON_OF_MESSAGE, message) ? REASON_OF_MESSAGE[message] : undefined;
+  if (said) return said;
+  const reason = REASON_OF_CODE[statusCode ?? 0] ?? 'unknown';
+  const fromWhatsApp = message.startsWith('Connection Failure') || message.startsWith('Stream Errored');
+  return FROM_WHATSAPP_ONLY.has(reason) && !fromWhatsApp ? 'unknown' : reason;
+}
