@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startPostgres, type Postgres } from '../../../test/harness/postgres.ts';
+import { SQL_ENGINES, type SqlEngine } from '../../../test/harness/sql-engines.ts';
+import { openDatabase, type SqlDatabase } from './database.ts';
+import { migrate, type Migration } from './migrate.ts';
+
+const OURS = ['whatsapp_auth', 'whatsapp_keys', 'whatsapp_migrations', 'whatsapp_sessions'];
+
+const good: Migration = {
+  name: 'good',
+  async up(tx) {
+    await tx.query('CREATE TABLE one (n integer)');
+    await tx.query('INSERT INTO one VALUES (1)');
+  },
+};
+const bad: Migration = {
+  name: 'bad',
+  async up(tx) {
+    await tx.query('CREATE TABLE two (n integer)');
+    await tx.query('INSERT INTO absent VALUES (1)');
+  },
+};
+
+async function tables(db: SqlDatabase): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(
+    "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
+  );
+  return rows.map(({ name }) => name);
+}
+
+describe.each(SQL_ENGINES)('migrate on $name', ({ start }) => {
+  let engine: SqlEngine;
+  let db: SqlDatabase;
+
+  beforeAll(async () => {
+    engine = await start();
+    db = engine.db;
+  });
+  afterAll(() => engine[Symbol.asyncDispose]());
+  beforeEach(() => engine.empty());
+
+  test('an empty database gets the tables, once', async () => {
+    await migrate(db);
+    await migrate(db);
+    expect(await tables(db)).toEqual(OURS);
+    expect(await db.query('SELECT number, name FROM whatsapp_migrations')).toEqual([{ number: 1, name: 'sessions' }]);
+  });
+
+  test('calls at once take turns', async () => {
+    await Promise.all([migrate(db), migrate(db), migrate(db)]);
+    expect(await tables(db)).toEqual(OURS);
+  });
+
+  test('a failed migration takes everything of its run back and names itself', async () => {
+    await expect(migrate(db, [good, bad])).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      migration: '0002-bad',
+      cause: expect.objectContaining({ code: '42P01' }) as unknown,
+    });
+    expect(await tables(db)).toEqual([]);
+  });
+
+  test('a failed migration leaves what earlier runs did', async () => {
+    await migrate(db, [good]);
+    await expect(migrate(db, [good, bad])).rejects.toThrow(/0002-bad failed and was rolled back/);
+    expect(await tables(db)).toEqual(['one', 'whatsapp_migrations']);
+    expect(await db.query('SELECT n FROM one')).toEqual([{ n: 1 }]);
+  });
+
+  test('the database takes statements after a failed migration', async () => {
+    await expect(migrate(db, [bad])).rejects.toMatchObject({ code: 'MIGRATION_FAILED' });
+    await migrate(db);
+    expect(await tables(db)).toEqual(OURS);
+  });
+
+  test('a database that a newer release migrated is refused', async () => {
+    await migrate(db);
+    await db.query("INSERT INTO whatsapp_migrations (number, name) VALUES (2, 'of the future')");
+    await expect(migrate(db)).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW', unknown: [2] });
+  });
+
+  test.each([
+    ['both', ['whatsapp_auth', 'whatsapp_keys']],
+    ['the first', ['whatsapp_auth']],
+    ['the second', ['whatsapp_keys']],
+  ])('legacy plaintext tables are refused with their columns and left alone: %s', async (_, names) => {
+    const columns: Record<string, string> = {
+      whatsapp_auth: 'company_id text PRIMARY KEY, creds jsonb, updated_at timestamptz',
+      whatsapp_keys: 'company_id text, key text, value jsonb, updated_at timestamptz',
+    };
+    for (const name of names) {
+      await db.query(`CREATE TABLE ${name} (${columns[name]})`);
+      await db.query(`INSERT INTO ${name} (company_id) VALUES ('962302')`);
+    }
+    const found = [
+      { table: 'whatsapp_auth', columns: ['company_id', 'creds', 'updated_at'] },
+      { table: 'whatsapp_keys', columns: ['company_id', 'key', 'value', 'updated_at'] },
+    ].filter(({ table }) => names.includes(table));
+    await expect(migrate(db)).rejects.toMatchObject({ code: 'LEGACY_TABLES', found });
+    expect(await tables(db)).toEqual(names);
+    for (const name of names) {
+      expect(await db.query(`SELECT company_id FROM ${name}`)).toEqual([{ company_id: '962302' }]);
+    }
+  });
+});
+
+describe('migrate from two processes', () => {
+  let postgres: Postgres;
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres.stop());
+
+  test('both succeed on an empty PostgreSQL', async () => {
+    const databaseUrl = new URL(await postgres.createDatabase());
+    await using one = await openDatabase({ databaseUrl, dataDir: '/nonexistent' });
+    await using two = await openDatabase({ databaseUrl, dataDir: '/nonexistent' });
+    await Promise.all([migrate(one), migrate(two), migrate(one), migrate(two)]);
+    expect(await tables(one)).toEqual(OURS);
+    expect(await two.query('SELECT number FROM whatsapp_migrations')).toEqual([{ number: 1 }]);
+  });
+
+  test('the second sees what the first did and does not do it again', async () => {
+    const databaseUrl = new URL(await postgres.createDatabase());
+    await using one = await openDatabase({ databaseUrl, dataDir: '/nonexistent' });
+    await using two = await openDatabase({ databaseUrl, dataDir: '/nonexistent' });
+    const halfway = Promise.withResolvers<void>();
+    const slow: Migration = {
+      name: 'slow',
+      async up(tx) {
+        await good.up(tx);
+        halfway.resolve();
+        await expect
+          .poll(() => one.query("SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'"))
+          .toHaveLength(1);
+      },
+    };
+    const first = migrate(one, [slow]);
+    await halfway.promise;
+    await Promise.all([first, migrate(two, [slow])]);
+    expect(await two.query('SELECT n FROM one')).toEqual([{ n: 1 }]);
+  });
+});
