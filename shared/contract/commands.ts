@@ -28,6 +28,8 @@ export const COMMAND_ERROR_CODES = [
   'RESERVED_ID',
   /** Another replica owns the session. */
   'NOT_OWNER',
+  /** The receiver handles as many commands at once as it may. */
+  'BUSY',
   /** The replica holds as many sessions as it may. */
   'SESSION_LIMIT',
   /** The stored credentials cannot be decrypted or parsed. */
