@@ -1,2 +1,4 @@
 /** Root of a connect's trace: from the moment WhatsApp reported it. The sampler knows it by name. */
 export const CONNECT_SPAN = 'whatsapp connect';
+/** Root of the trace of any other event of a session. */
+export const EVENT_SPAN = 'whatsapp event';

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { WallClock } from './wall-clock.ts';
+
+test('time between two ticks of the wall clock is seen', () => {
+  let [wall, monotonic] = [1_764_870_000_000, 500];
+  const clock = new WallClock({ wallMs: () => wall, monotonicMs: () => monotonic });
+  expect(clock.nowMicros()).toBe(1_764_870_000_000_000);
+  monotonic += 0.25;
+  expect(clock.nowMicros()).toBe(1_764_870_000_000_250);
+  [wall, monotonic] = [wall + 1, monotonic + 0.85];
+  expect(clock.nowMicros()).toBe(1_764_870_000_001_100);
+});
+
+test.each([3_600_000, -3_600_000, 3])('a wall clock corrected by %i ms is followed', (correction) => {
+  let [wall, monotonic] = [1_764_870_000_000, 500];
+  const clock = new WallClock({ wallMs: () => wall, monotonicMs: () => monotonic });
+  [wall, monotonic] = [wall + correction + 10, monotonic + 10];
+  expect(clock.nowMicros()).toBe(wall * 1000);
+});
+
+test('the real one agrees with the system', () => {
+  expect(Math.abs(new WallClock().nowMicros() / 1000 - Date.now())).toBeLessThan(5);
+});
