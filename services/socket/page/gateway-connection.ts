@@ -1,0 +1,89 @@
+import { io, type Socket } from 'socket.io-client';
+import { SESSION_STATES } from '../../../shared/contract/session-state.ts';
+import {
+  MARKETPLACE_NAMESPACE,
+  type ClientToServerEvents,
+  type HandshakeAuth,
+  type ServerToClientEvents,
+} from '../../../shared/contract/socket-events.ts';
+import type { OnboardingEvent, Refusal } from './onboarding-model.ts';
+import { refusalOf } from './refusal.ts';
+
+/** For clients that know no `session-state`, the gateway repeats some states as errors; here they are already shown. */
+const isStateName = (code: string | undefined): boolean => SESSION_STATES.some((state) => state === code);
+
+export interface GatewayConnectionOptions {
+  /** Asked at every handshake, so that a reconnect says what has been seen by then. */
+  readonly auth: () => HandshakeAuth;
+  readonly onEvent: (event: OnboardingEvent) => void;
+}
+
+/** A restarting gateway is found again within this; the first try comes after a fifth of it. */
+const LONGEST_RECONNECT_DELAY_MS = 5_000;
+
+/**
+ * The page's socket. It reconnects for ever, also where Socket.IO by itself gives up: after a refusal by the namespace
+ * and after the server ended the connection. Only a refusal that waiting cannot heal stops it.
+ */
+export class GatewayConnection {
+  readonly #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
+  readonly #onEvent: (event: OnboardingEvent) => void;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ auth, onEvent }: GatewayConnectionOptions) {
+    this.#onEvent = onEvent;
+    this.#socket = io(MARKETPLACE_NAMESPACE, {
+      auth: (answer) => answer(auth()),
+      // WebSocket first needs no stickiness at a balancer; polling remains for networks that break it.
+      transports: ['websocket', 'polling'],
+      tryAllTransports: true,
+      reconnectionDelay: LONGEST_RECONNECT_DELAY_MS / 5,
+      reconnectionDelayMax: LONGEST_RECONNECT_DELAY_MS,
+    });
+    this.#listen();
+  }
+
+  requestQr(): void {
+    this.#socket.emit('request-qr');
+  }
+
+  /** Drops the socket, should there be one, and opens a new one now. */
+  reopen(): void {
+    this.#socket.disconnect().connect();
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('connect', () => this.#onEvent({ kind: 'opened' }));
+    socket.on('disconnect', (reason) => {
+      this.#onEvent({ kind: 'lost' });
+      if (reason === 'io server disconnect') this.#connectLater();
+    });
+    socket.on('connect_error', (error) => this.#onRefused(refusalOf(error)));
+    socket.on('session-state', (payload, acknowledge) => {
+      this.#onEvent({ kind: 'session', payload, wallClockMs: Date.now() });
+      acknowledge?.();
+    });
+    // Says nothing that `session-state` does not; an acknowledgement may be waited for all the same.
+    socket.on('whatsapp-connected', (_payload, acknowledge) => acknowledge?.());
+    socket.on('error', ({ code }) => {
+      if (!isStateName(code)) this.#onEvent({ kind: 'problem' });
+    });
+  }
+
+  #onRefused(refusal: Refusal | undefined): void {
+    if (refusal !== undefined) {
+      this.#socket.disconnect();
+      this.#onEvent({ kind: 'refused', refusal });
+      return;
+    }
+    // Inactive: the namespace refused and Socket.IO will not try again. Otherwise it is already doing so.
+    if (!this.#socket.active) this.#connectLater();
+  }
+
+  #connectLater(): void {
+    clearTimeout(this.#retry);
+    const delayMs = LONGEST_RECONNECT_DELAY_MS * (0.2 + 0.8 * Math.random());
+    this.#retry = setTimeout(() => this.#socket.connect(), delayMs);
+  }
+}

@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { SESSION_STATES } from '../../../shared/contract/session-state.ts';
+import type { SessionStatePayload } from '../../../shared/contract/socket-events.ts';
+import { initialModel, reduce, type OnboardingEvent } from './onboarding-model.ts';
+import { secondsLeft, toView, type View } from './onboarding-view.ts';
+import { STATE_LOOKS } from './state-look.ts';
+import { textsFor } from './texts.ts';
+
+const QR = { text: '2@ref,a,b,c', expiresIn: 20 };
+
+function session(state: SessionStatePayload['state'], more: Partial<SessionStatePayload> = {}): OnboardingEvent {
+  return { kind: 'session', payload: { state, sessionId: 'company_962302', ...more }, wallClockMs: 0 };
+}
+
+/** The view at `atMs` after events that all happened at 0. */
+function viewAt(atMs: number, ...events: readonly OnboardingEvent[]): View {
+  return toView(
+    events.reduce((model, event) => reduce(model, event, 0), initialModel(0)),
+    atMs,
+  );
+}
+
+describe('a QR', () => {
+  const shown = session('qr', { qr: QR });
+
+  test('is shown with its countdown until the last moment', () => {
+    expect(viewAt(19_999, shown)).toMatchObject({
+      name: 'qr',
+      qr: { text: QR.text, secondsLeft: 1, secondsTotal: 20 },
+    });
+  });
+
+  test('is gone in the moment that it ends, and the next one is awaited', () => {
+    expect(viewAt(20_000, shown)).toMatchObject({ name: 'qr-refreshing', qr: undefined, action: undefined });
+  });
+
+  test('that no other follows brings a way out', () => {
+    expect(viewAt(28_000, shown)).toMatchObject({ name: 'qr-refreshing', note: 'slow', action: 'request-qr' });
+  });
+
+  test('without a text is awaited, never drawn empty', () => {
+    expect(viewAt(0, session('qr'))).toMatchObject({ name: 'qr-refreshing', qr: undefined });
+  });
+
+  test('is not shown while the socket is lost, nor after it was asked to be replaced', () => {
+    expect(viewAt(1, shown, { kind: 'lost' })).toMatchObject({ name: 'reconnecting', qr: undefined });
+    expect(viewAt(1, shown, { kind: 'requested' })).toMatchObject({ name: 'starting', qr: undefined });
+  });
+});
+
+describe('waiting', () => {
+  test.each([
+    ['for the first connection', [], { name: 'connecting', note: 'offline', action: 'reconnect' }],
+    [
+      'for a lost connection',
+      [{ kind: 'opened' }, { kind: 'lost' }],
+      { name: 'reconnecting', note: 'offline', action: 'reconnect' },
+    ],
+    ['for the first state', [{ kind: 'opened' }], { name: 'starting', note: 'slow', action: 'request-qr' }],
+    ['for the first QR', [session('starting')], { name: 'starting', note: 'slow', action: 'request-qr' }],
+  ] as const)('%s is quiet at first and honest after 15 s', (_what, events, slow) => {
+    expect(viewAt(14_999, ...events)).toMatchObject({ name: slow.name, note: undefined, action: undefined });
+    expect(viewAt(15_000, ...events)).toMatchObject(slow);
+  });
+
+  test('for a session that is known by its number offers no QR', () => {
+    const view = viewAt(60_000, session('starting', { phone: '79990000001' }));
+    expect(view).toMatchObject({ name: 'resuming', phone: '79990000001', action: undefined });
+  });
+
+  test('for a service that does not answer says so at once', () => {
+    const events = [session('starting'), { kind: 'problem' }] as const;
+    expect(viewAt(0, ...events)).toMatchObject({ name: 'starting', note: 'service-silent', action: 'request-qr' });
+  });
+
+  test('for the phone to finish asks to look at the phone', () => {
+    expect(viewAt(15_000, session('linked'))).toMatchObject({ name: 'linked', note: 'keep-phone-near' });
+  });
+
+  test('beside a pairing code of another client shows the spinner', () => {
+    expect(viewAt(0, session('pairing-code'))).toMatchObject({ name: 'starting' });
+  });
+});
+
+describe('a connected salon', () => {
+  const connected = session('connected', { phone: '79990000001' });
+
+  test('sees its number', () => {
+    expect(viewAt(0, connected)).toMatchObject({ name: 'connected', phone: '79990000001', note: undefined });
+  });
+
+  test('stays connected on the page while only the page lost its socket', () => {
+    expect(viewAt(60_000, connected, { kind: 'lost' })).toMatchObject({ name: 'connected', note: 'retrying' });
+  });
+});
+
+describe('a lost connection to WhatsApp', () => {
+  test('counts down to the next attempt and offers no button that would undo it', () => {
+    const view = viewAt(1_000, session('disconnected', { willRetry: true, retryAt: 5_000 }));
+    expect(view).toMatchObject({ name: 'disconnected', retryInSeconds: 4, action: undefined });
+  });
+
+  test('that nobody retries offers the button', () => {
+    expect(viewAt(0, session('disconnected', { willRetry: false }))).toMatchObject({ action: 'request-qr' });
+  });
+});
+
+test.each(['qr-expired', 'logged-out', 'replaced', 'client-outdated', 'passkey-required', 'failed'] as const)(
+  '%s offers a new QR and passes the reason on to support',
+  (state) => {
+    expect(viewAt(0, session(state, { reason: 'r' }))).toMatchObject({
+      name: state,
+      action: 'request-qr',
+      reason: 'r',
+    });
+  },
+);
+
+test.each(['no-token', 'link-expired', 'link-invalid'] as const)('%s offers nothing that could not help', (refusal) => {
+  expect(viewAt(60_000, { kind: 'refused', refusal })).toMatchObject({
+    name: refusal,
+    action: undefined,
+    note: undefined,
+  });
+});
+
+test.each(SESSION_STATES)('%s has words in both languages and a look', (state) => {
+  const { name } = viewAt(0, session(state));
+  expect(STATE_LOOKS[name]).toBeDefined();
+  for (const language of ['ru', 'en'] as const) expect(textsFor(language).states[name].title).not.toBe('');
+});
+
+test('a countdown reads one until the end and never goes below zero', () => {
+  expect([0, 999, 1_000, 5_000].map((now) => secondsLeft(1_000, now))).toEqual([1, 1, 0, 0]);
+});

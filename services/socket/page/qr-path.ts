@@ -1,0 +1,31 @@
+import { encode } from 'uqr';
+
+/** Modules of white around the code: ISO/IEC 18004 asks for four, and a scanner on a dark page needs them. */
+const QUIET_ZONE = 4;
+
+/** A QR symbol as one SVG path of unit squares: `size` is the side of the view box, quiet zone included. */
+export interface QrPath {
+  readonly size: number;
+  readonly path: string;
+}
+
+/**
+ * Error correction stays low: the code is on a screen, not on a scratched label, and fewer modules are larger ones.
+ */
+export function toQrPath(text: string): QrPath {
+  const { data, size } = encode(text, { ecc: 'L', border: QUIET_ZONE });
+  return { size, path: data.map((row, y) => toRuns(row, y)).join('') };
+}
+
+/** Neighbouring dark modules become one rectangle, so that no hairlines appear between them. */
+function toRuns(row: readonly boolean[], y: number): string {
+  let path = '';
+  for (let x = 0; x < row.length; x += 1) {
+    if (row[x] !== true) continue;
+    const start = x;
+    while (row[x + 1] === true) x += 1;
+    const width = x - start + 1;
+    path += `M${start} ${y}h${width}v1h-${width}z`;
+  }
+  return path;
+}
