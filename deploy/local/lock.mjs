@@ -5,24 +5,23 @@ import { dirname } from 'node:path';
 /** @typedef {{ readonly taken: true, release(): void } | { readonly taken: false, holder: number }} LockAttempt */
 
 /**
- * Tries to take a lock file for this process. The file holds the owner's process id; a lock whose owner is gone is taken
- * over. A hard link makes it appear with its content in one step, so nobody reads a half-written one.
+ * Tries to take a lock file for this process. The file names its owner by process id and start time; a lock whose owner
+ * is gone is taken over. A hard link makes it appear with its content in one step, so nobody reads a half-written one.
  * @param {string} path its folder is created when absent
- * @param {string} program part of the owner's command line: a reused process id of another program counts as gone
  * @returns {LockAttempt}
  */
-export function tryLock(path, program) {
+export function tryLock(path) {
   const mine = `${path}.${process.pid}`;
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(mine, String(process.pid));
+  writeFileSync(mine, identityOf(process.pid));
   try {
     for (let attempt = 0; attempt < 5; attempt += 1) {
       if (linkTo(mine, path)) return { taken: true, release: () => release(path) };
       const holder = readHolder(path);
-      if (holder !== undefined && holder !== process.pid && isRunning(holder, program)) return { taken: false, holder };
+      if (holder !== undefined && isRunning(holder)) return { taken: false, holder: pidOf(holder) };
       removeStale(path, holder);
     }
-    return { taken: false, holder: readHolder(path) ?? 0 };
+    return { taken: false, holder: pidOf(readHolder(path) ?? '') };
   } finally {
     rmSync(mine, { force: true });
   }
@@ -42,8 +41,7 @@ function linkTo(existing, path) {
 /** @param {string} path */
 function readHolder(path) {
   try {
-    const pid = Number(readFileSync(path, 'utf8'));
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -53,9 +51,9 @@ function readHolder(path) {
 /**
  * Moves the stale lock away before deleting it: between reading and moving, another process may have put its own lock
  * there, which then goes back to its place.
- * @param {string} path @param {number | undefined} stalePid
+ * @param {string} path @param {string | undefined} stale
  */
-function removeStale(path, stalePid) {
+function removeStale(path, stale) {
   const aside = `${path}.stale.${process.pid}`;
   try {
     renameSync(path, aside);
@@ -63,28 +61,43 @@ function removeStale(path, stalePid) {
     if (codeOf(error) === 'ENOENT') return;
     throw error;
   }
-  if (readHolder(aside) !== stalePid) linkTo(aside, path);
+  if (readHolder(aside) !== stale) linkTo(aside, path);
   rmSync(aside, { force: true });
 }
 
 /** @param {string} path */
 function release(path) {
-  if (readHolder(path) === process.pid) rmSync(path, { force: true });
+  if (readHolder(path) === identityOf(process.pid)) rmSync(path, { force: true });
 }
 
-/** @param {number} pid @param {string} program */
-function isRunning(pid, program) {
+/** @param {string} holder */
+function isRunning(holder) {
+  const pid = pidOf(holder);
+  if (pid === 0) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    if (codeOf(error) !== 'EPERM') return false;
   }
+  return identityOf(pid) === holder;
+}
+
+/** The start time tells a process from a later one with the same id; where there is no /proc the id alone counts. @param {number} pid */
+function identityOf(pid) {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(program);
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the program's name in parentheses and may hold blanks; the start time is field 22.
+    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${pid} ${startTime}`;
   } catch {
-    // No /proc on this system: the process id alone decides.
-    return true;
+    return `${pid}`;
   }
+}
+
+/** @param {string} holder */
+function pidOf(holder) {
+  const pid = Number(holder.split(' ')[0]);
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : 0;
 }
 
 /** @param {unknown} error */

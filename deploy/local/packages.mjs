@@ -32,7 +32,7 @@ function installOnce(root) {
 /** @param {string} path */
 function waitForLock(path) {
   for (let waited = false; ; waited = true) {
-    const attempt = tryLock(path, 'setup.mjs');
+    const attempt = tryLock(path);
     if (attempt.taken) return attempt;
     if (!waited) say(`waiting for the set-up that runs already in this folder (process ${attempt.holder})`);
     sleep(250);
@@ -95,7 +95,9 @@ function checkNode(root) {
   if (major(bundled) >= REQUIRED_MAJOR || (!bundled && major(process.version) >= REQUIRED_MAJOR)) return;
   throw new SetupError(
     `Node ${REQUIRED_MAJOR} or newer is needed; this is ${process.version}` +
-      (bundled ? ` and node_modules/.bin/node is ${bundled}.` : ', and npm has no Node package for this system.') +
+      (bundled
+        ? ` and node_modules/.bin/node is ${bundled}.`
+        : ', and node_modules/.bin/node is missing or does not run here.') +
       `\nInstall Node ${REQUIRED_MAJOR} (https://nodejs.org/en/download), or delete node_modules and run this again.`,
   );
 }

@@ -90,12 +90,10 @@ function rootPrefix() {
 const INSTALL_SCRIPT = `
 set -e
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-switch=/etc/postgresql-common/createcluster.d/no-main-cluster.conf
-if ! [ -e "$switch" ]; then
-  trap 'rm -f "$switch"' EXIT
-  mkdir -p "\${switch%/*}"
-  echo 'create_main_cluster = false' >"$switch"
-fi
+switch=/etc/postgresql-common/createcluster.d/no-main-cluster-$$.conf
+trap 'rm -f "$switch"' EXIT
+mkdir -p "\${switch%/*}"
+echo 'create_main_cluster = false' >"$switch"
 apt-get -q -o DPkg::Lock::Timeout=600 update
 apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 install "$@"
 `;

@@ -1,0 +1,37 @@
+import { relative } from 'node:path';
+import { signToken } from './development-token.ts';
+import type { Settings } from './process-specs.ts';
+
+/** The salon whose page is offered; no customer of anybody. */
+export const DEMO_SALON = '962302';
+const TOKEN_HOURS = 24;
+
+/** What to open, printed once everything is ready: the page with a token that holds for a day, the phone, the metrics. */
+export async function announce(settings: Settings): Promise<string> {
+  const { ports, env, dataDir } = settings;
+  const socket = `http://localhost:${ports.socket}`;
+  const metrics = [env['SOCKET_ADMIN_PORT'] ? `http://localhost:${env['SOCKET_ADMIN_PORT']}` : socket];
+  metrics.push(`http://localhost:${ports.whatsapp}`);
+  const rows = [
+    ['onboarding page', await pageUrl(settings)],
+    ['phone', phone(settings)],
+    ['metrics', metrics.map((url) => `${url}/metrics`).join('  ')],
+    ['bus', settings.natsUrl],
+    ['logs', `${relative('.', dataDir) || '.'}/logs`],
+  ];
+  const table = rows.map(([label = '', value = '']) => `  ${label.padEnd(15)}  ${value}`).join('\n');
+  return `\n${table}\n\nThe page is salon ${DEMO_SALON}'s; npm run token -- --salon <id> signs others. Ctrl-C stops everything.`;
+}
+
+/** The token stands behind #: a browser sends it to no server and no log. */
+export async function pageUrl({ ports, jwtSecret, token }: Settings): Promise<string> {
+  const page = `http://localhost:${ports.socket}/`;
+  if (jwtSecret === undefined) return `${page}#token=<a token signed by the keys of JWKS_URL>`;
+  const { issuer, audience } = token;
+  return `${page}#token=${await signToken({ secret: jwtSecret, salonId: DEMO_SALON, hours: TOKEN_HOURS, issuer, audience })}`;
+}
+
+function phone({ live, processes, ports, whatsappUrl }: Settings): string {
+  if (processes.includes('simulator')) return `http://localhost:${ports.simulator}/`;
+  return live ? 'your own: WhatsApp > Linked devices > Link a device' : `whatever links to ${whatsappUrl}`;
+}
