@@ -1,0 +1,146 @@
+import { randomInt } from 'node:crypto';
+import type { SimulatorInstruments } from '../instruments.ts';
+import { signLink } from '../protocol/adv-identity.ts';
+import type { PairingDesk } from '../server/pairing-desk.ts';
+import type { SessionRegistry } from '../server/session-registry.ts';
+import type { Directory } from './directory.ts';
+import { PhoneError } from './phone-error.ts';
+import { parseQrText } from './qr-text.ts';
+import { jidOf, lidOf, type Device, type Phone } from './stored-state.ts';
+
+export interface DeviceView {
+  readonly jid: string;
+  readonly lid: string;
+  /** The id of its phone. */
+  readonly phone: string;
+  readonly device: number;
+  readonly platform: string;
+  /** ms since the epoch. */
+  readonly linkedAt: number;
+  readonly online: boolean;
+}
+
+export interface PhoneView {
+  readonly id: string;
+  readonly phoneNumber: string;
+  readonly lid: string;
+  readonly name: string;
+  readonly business: boolean;
+  readonly devices: readonly DeviceView[];
+}
+
+export interface PhoneDeskParts {
+  readonly directory: Directory;
+  readonly pairing: PairingDesk;
+  readonly sessions: SessionRegistry;
+  readonly instruments: SimulatorInstruments;
+}
+
+/** What the owners of the phones do: scan a QR, unlink a device, look at the list, pull the plug. */
+export class PhoneDesk {
+  readonly #parts: PhoneDeskParts;
+
+  constructor(parts: PhoneDeskParts) {
+    this.#parts = parts;
+  }
+
+  list(): PhoneView[] {
+    return this.#parts.directory.phones().map((phone) => this.view(phone));
+  }
+
+  view(phone: Phone): PhoneView {
+    const { id, lid, name, business } = phone;
+    const devices = this.#parts.directory.devicesOf(id).map((device) => this.#viewDevice(device));
+    return { id, phoneNumber: id, lid, name, business, devices };
+  }
+
+  devices(): DeviceView[] {
+    return this.#parts.directory.devices().map((device) => this.#viewDevice(device));
+  }
+
+  /**
+   * Links the companion that shows this QR. Resolves when the companion has signed, the device is stored, and the
+   * companion was told to reconnect.
+   * @throws PhoneError PHONE_UNKNOWN, QR_INVALID, QR_UNKNOWN, QR_EXPIRED, QR_USED, QR_MISMATCH, LINK_REFUSED, LINK_TIMEOUT
+   */
+  async scan(phoneId: string, qrText: string): Promise<DeviceView> {
+    const { directory, pairing, instruments } = this.#parts;
+    const phone = this.#phone(phoneId);
+    const qr = parseQrText(qrText);
+    const registration = pairing.take(qr);
+    const index = await directory.nextDevice(phone);
+    const linkedAt = Date.now();
+    const link = signLink({
+      phoneIdentity: phone.identity,
+      companionIdentityKey: qr.identityKey,
+      advSecret: qr.advSecret,
+      rawId: randomInt(1, 2 ** 31),
+      keyIndex: index,
+      timestamp: Math.floor(linkedAt / 1000),
+    });
+    const device: Device = {
+      phoneNumber: phone.id,
+      device: index,
+      platform: registration.client.platform,
+      linkedAt,
+      noiseKey: qr.noiseKey,
+      identityKey: qr.identityKey,
+      registrationId: registration.client.registrationId,
+      signedPreKey: registration.client.signedPreKey,
+      preKeys: 0,
+    };
+    await registration.link({
+      ...link,
+      phoneIdentityKey: phone.identity.publicKey,
+      jid: jidOf(device),
+      lid: lidOf(phone, index),
+      platform: phone.business ? 'smba' : 'android',
+      businessName: phone.business ? phone.name : undefined,
+      commit: () => directory.addDevice(device),
+    });
+    instruments.linked(device);
+    return this.#viewDevice(device);
+  }
+
+  /**
+   * Removes one device of the phone, or all; a connected one is told so. Answers the JIDs removed.
+   * @throws PhoneError PHONE_UNKNOWN, DEVICE_UNKNOWN
+   */
+  async unlink(phoneId: string, index?: number): Promise<string[]> {
+    const { directory, sessions, instruments } = this.#parts;
+    const all = directory.devicesOf(this.#phone(phoneId).id);
+    const devices = index === undefined ? all : all.filter(({ device }) => device === index);
+    if (index !== undefined && devices.length === 0) throw new PhoneError('DEVICE_UNKNOWN', 'no such device');
+    for (const device of devices) {
+      await directory.removeDevice(device);
+      sessions.of(jidOf(device))?.endUnlinked();
+      instruments.unlinked(device, 'phone');
+    }
+    return devices.map(jidOf);
+  }
+
+  /**
+   * Ends a device's connection: `close` ends the stream in order, `cut` drops the line without a word.
+   * @throws PhoneError DEVICE_UNKNOWN, DEVICE_OFFLINE
+   */
+  disconnect(jid: string, how: 'close' | 'cut'): void {
+    if (!this.#parts.directory.device(jid)) throw new PhoneError('DEVICE_UNKNOWN', 'no such device');
+    const session = this.#parts.sessions.of(jid);
+    if (!session) throw new PhoneError('DEVICE_OFFLINE', 'the device is not connected');
+    if (how === 'close') session.endStream();
+    else session.cut();
+  }
+
+  #phone(id: string): Phone {
+    const phone = this.#parts.directory.phone(id);
+    if (!phone) throw new PhoneError('PHONE_UNKNOWN', 'no such phone');
+    return phone;
+  }
+
+  #viewDevice(device: Device): DeviceView {
+    const jid = jidOf(device);
+    const { device: index, platform, linkedAt, phoneNumber } = device;
+    const lid = lidOf(this.#phone(phoneNumber), index);
+    return { jid, lid, phone: phoneNumber, device: index, platform, linkedAt, online: this.#parts.sessions.has(jid) };
+  }
+}
