@@ -1,0 +1,98 @@
+import { jidOf } from '../people/stored-state.ts';
+import { childOf, childrenOf, errorOf, node, resultOf, type BinaryNode } from '../protocol/node.ts';
+import { readSignedPreKey, readUploadedKeys } from './prekey-upload.ts';
+import type { Session } from './session.ts';
+import { answerUsync } from './usync.ts';
+
+export interface Answer {
+  readonly reply: BinaryNode;
+  /** Done after the reply went out. */
+  readonly afterwards?: () => void | Promise<void>;
+}
+
+/** Answers one query; a ProtocolError becomes error 406 for the client and a counted rejection. */
+export type QueryHandler = (query: BinaryNode, session: Session) => Answer | Promise<Answer>;
+
+/** `<type> <namespace> <first child>`: what tells queries apart. */
+export function queryName(query: BinaryNode): string {
+  const { type = '', xmlns = '' } = query.attrs;
+  return [type, xmlns, childrenOf(query)[0]?.tag ?? ''].join(' ').trim();
+}
+
+/** What a companion asks once it is logged in. A query that is not here is answered with error 501. */
+export const QUERIES: Readonly<Partial<Record<string, QueryHandler>>> = {
+  'get w:p ping': (query) => ({ reply: resultOf(query) }),
+
+  'get encrypt count': (query, { device }) => ({
+    reply: resultOf(query, [node('count', { value: String(device?.preKeys ?? 0) })]),
+  }),
+  'set encrypt registration': uploadPreKeys,
+  'set encrypt rotate': rotateSignedPreKey,
+  'get encrypt digest': digestKeys,
+
+  'set passive active': (query, session) => ({ reply: resultOf(query), afterwards: () => session.announceBacklog() }),
+  'set passive passive': (query) => ({ reply: resultOf(query) }),
+
+  'get abt props': (query) => ({ reply: resultOf(query, [node('props', { protocol: '1', hash: 'simulator' })]) }),
+  'get blocklist': (query) => ({ reply: resultOf(query, [node('list')]) }),
+  'get privacy privacy': (query) => ({ reply: resultOf(query, [node('privacy', {}, PRIVACY)]) }),
+  'set privacy tokens': (query) => ({ reply: resultOf(query, [node('tokens')]) }),
+  'set urn:xmpp:whatsapp:dirty clean': (query) => ({ reply: resultOf(query) }),
+  'set w:stats add': (query) => ({ reply: resultOf(query) }),
+  'set w:sync:app:state sync': syncAppState,
+  'get usync usync': (query, { directory }) => ({ reply: answerUsync(query, directory) }),
+  'get w:profile:picture picture': (query) => ({ reply: errorOf(query, 404, 'item-not-found') }),
+
+  'set md remove-companion-device': (query, session) => ({
+    reply: resultOf(query),
+    afterwards: () => session.unlink(),
+  }),
+};
+
+/** The settings of a new account. */
+const PRIVACY = Object.entries({
+  last: 'all',
+  online: 'all',
+  profile: 'all',
+  status: 'contacts',
+  groupadd: 'all',
+  calladd: 'all',
+  readreceipts: 'all',
+  messages: 'all',
+}).map(([name, value]) => node('category', { name, value }));
+
+async function uploadPreKeys(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
+  if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
+  const upload = readUploadedKeys(query, device.identityKey);
+  await directory.updateKeys(jidOf(device), { ...upload, preKeys: device.preKeys + upload.preKeys });
+  return { reply: resultOf(query) };
+}
+
+async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
+  if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
+  const signedPreKey = readSignedPreKey(childOf(childOf(query, 'rotate'), 'skey'), device.identityKey);
+  await directory.updateKeys(jidOf(device), { signedPreKey });
+  return { reply: resultOf(query) };
+}
+
+/** What the server holds of the device's keys, for the device to compare. */
+function digestKeys(query: BinaryNode, { device }: Session): Answer {
+  if (!device || device.preKeys === 0) return { reply: errorOf(query, 404, 'item-not-found') };
+  const registration = Buffer.alloc(4);
+  registration.writeUInt32BE(device.registrationId);
+  const content = [
+    node('registration', {}, registration),
+    node('type', {}, Buffer.from([5])),
+    node('identity', {}, device.identityKey),
+  ];
+  return { reply: resultOf(query, [node('digest', {}, content)]) };
+}
+
+/** The account has no application state: every collection is at the version the client has. */
+function syncAppState(query: BinaryNode): Answer {
+  const collections = childrenOf(childOf(query, 'sync')).filter(({ tag }) => tag === 'collection');
+  const current = collections.map(({ attrs }) =>
+    node('collection', { name: attrs['name'] ?? '', version: attrs['version'] ?? '0' }),
+  );
+  return { reply: resultOf(query, [node('sync', {}, current)]) };
+}
