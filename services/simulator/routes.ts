@@ -7,8 +7,8 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { SimulatorInstruments } from './instruments.ts';
 import type { Page } from './page-assets.ts';
 import type { Directory } from './people/directory.ts';
-import { PhoneError } from './people/phone-error.ts';
 import type { PhoneDesk } from './people/phone-desk.ts';
+import { PhoneError } from './people/phone-error.ts';
 import type { Screens } from './screens.ts';
 
 export interface RouteParts {
@@ -63,19 +63,19 @@ export function createApp(parts: RouteParts): Koa {
   });
   const app = new Koa();
   app.use(errorMiddleware(parts.logger));
-  app.use(phoneErrors);
+  app.use(phoneErrorMiddleware());
   app.use(bodyParser({ enableTypes: ['json'], jsonLimit: '16kb', onError: refuseBody }));
   app.use(router.routes());
   return app;
 }
 
 function addPageRoutes(router: Router, page: Page): void {
-  for (const [path, asset] of page) {
-    router.get(path, (ctx) => {
-      ctx.type = asset.type;
-      ctx.body = asset.body;
-    });
-  }
+  router.get(['/', '/phone.js', '/phone.css'], async (ctx) => {
+    const asset = await page.asset(ctx.path);
+    if (!asset) return;
+    ctx.type = asset.type;
+    ctx.body = asset.body;
+  });
 }
 
 function addPhoneRoutes(router: Router, { directory, phones }: RouteParts): void {
@@ -132,13 +132,15 @@ const STATUS_OF_CODE: Readonly<Record<PhoneError['code'], number>> = {
   LINK_TIMEOUT: 504,
 };
 
-async function phoneErrors(_ctx: Koa.Context, next: Koa.Next): Promise<void> {
-  try {
-    await next();
-  } catch (error) {
-    if (error instanceof PhoneError) throw new HttpError(STATUS_OF_CODE[error.code], error.code, error.message);
-    throw error;
-  }
+function phoneErrorMiddleware(): Koa.Middleware {
+  return async (_ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (error instanceof PhoneError) throw new HttpError(STATUS_OF_CODE[error.code], error.code, error.message);
+      throw error;
+    }
+  };
 }
 
 function refuseBody(): never {
