@@ -32,6 +32,7 @@ export interface DatabaseOptions {
  * Opens the database and answers once it takes statements.
  * @throws DatabaseUnavailableError when PostgreSQL does not answer.
  * @throws DatabaseLockedError when another process has the embedded folder open.
+ * @throws DatabaseOpenError when the embedded folder is damaged.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<SqlDatabase> {
   if (options.databaseUrl) return openPostgres({ ...options, databaseUrl: options.databaseUrl });

@@ -58,14 +58,32 @@ export class DatabaseLockedError extends Error {
   }
 }
 
+/** The embedded database's files do not make a database: damaged, of another version, or not readable. */
+export class DatabaseOpenError extends Error {
+  readonly code = 'DATABASE_OPEN_FAILED';
+  readonly folder: string;
+
+  constructor(folder: string, cause: unknown) {
+    super(
+      `the embedded database in ${folder} does not open: restore the folder from a copy, or move it away to begin ` +
+        'without sessions (every company then links its phone again)',
+      { cause },
+    );
+    this.name = 'DatabaseOpenError';
+    this.folder = folder;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
 /** PostgreSQL cannot be reached, is starting or stopping, or did not answer in time. The outcome of a write is unknown. */
 export class DatabaseUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE';
 
   constructor(cause: unknown) {
-    super(`the database is unavailable: ${cause instanceof Error ? cause.message || cause.name : String(cause)}`, {
-      cause,
-    });
+    super(`the database is unavailable: ${toReason(cause)}`, { cause });
     this.name = 'DatabaseUnavailableError';
   }
 
@@ -105,7 +123,7 @@ export class MigrationError extends Error {
   readonly migration: string;
 
   constructor(migration: string, cause: unknown) {
-    super(`migration ${migration} failed and was rolled back: ${cause instanceof Error ? cause.message : 'unknown'}`, {
+    super(`migration ${migration} failed and was rolled back: ${toReason(cause)}`, {
       cause,
     });
     this.name = 'MigrationError';
@@ -131,4 +149,10 @@ export class SchemaTooNewError extends Error {
   shouldRetry(): boolean {
     return false;
   }
+}
+
+/** A host with several addresses fails with an AggregateError that has no text of its own. */
+function toReason(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(toReason).join('; ');
+  return cause instanceof Error ? cause.message : String(cause);
 }

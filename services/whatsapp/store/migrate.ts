@@ -1,5 +1,5 @@
 import type { SqlDatabase, SqlQueries } from './database.ts';
-import { LegacyTablesError, MigrationError, SchemaTooNewError } from './errors.ts';
+import { DatabaseUnavailableError, LegacyTablesError, MigrationError, SchemaTooNewError } from './errors.ts';
 import * as sessions from './migrations/0001-sessions.ts';
 
 export interface Migration {
@@ -45,7 +45,7 @@ async function apply(tx: SqlQueries, number: number, migration: Migration): Prom
     await migration.up(tx);
     await tx.query('INSERT INTO whatsapp_migrations (number, name) VALUES ($1, $2)', [number, migration.name]);
   } catch (error) {
-    if (error instanceof LegacyTablesError) throw error;
+    if (error instanceof LegacyTablesError || error instanceof DatabaseUnavailableError) throw error;
     throw new MigrationError(`${String(number).padStart(4, '0')}-${migration.name}`, error);
   }
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -109,11 +109,27 @@ describe('the embedded database', () => {
     expect(existsSync(unfinished)).toBe(false);
   });
 
-  test('a folder that does not open gives its lock back', async () => {
-    await mkdir(join(dataDir, 'pglite'));
-    await writeFile(join(dataDir, 'pglite', 'cluster'), 'not a folder');
-    await expect(openDatabase({ dataDir })).rejects.not.toMatchObject({ code: 'DATABASE_LOCKED' });
-    await rm(join(dataDir, 'pglite', 'cluster'));
+  test('of two processes that start at once on an empty folder one opens it', async () => {
+    const processes = [0, 1].map(() => {
+      const child = openElsewhere("process.stdout.write('open'); setInterval(() => {}, 1_000_000);");
+      return { child, output: outputOf(child) };
+    });
+    await waitFor(() => processes.some(({ output }) => output.text === 'open'), { what: 'one', timeoutMs: 60_000 });
+    await waitFor(() => processes.some(({ child }) => child.exitCode === 1), { what: 'the other', timeoutMs: 60_000 });
+    const refused = processes.filter(({ output }) => output.errors.includes('DATABASE_LOCKED'));
+    expect(refused).toHaveLength(1);
+    expect(refused[0]?.output.text).toBe('');
+  });
+
+  test('files that make no database are a clear error, stay as they are, and the lock is given back', async () => {
+    const cluster = join(dataDir, 'pglite', 'cluster');
+    await mkdir(cluster, { recursive: true });
+    await writeFile(join(cluster, 'PG_VERSION'), '9.6\n');
+    const opening = openDatabase({ dataDir });
+    await expect(opening).rejects.toMatchObject({ code: 'DATABASE_OPEN_FAILED' });
+    await expect(opening).rejects.toThrow(`${join(dataDir, 'pglite')} does not open`);
+    expect(await readFile(join(cluster, 'PG_VERSION'), 'utf8')).toBe('9.6\n');
+    await rm(cluster, { recursive: true });
     await using db = await openDatabase({ dataDir });
     expect(db.kind).toBe('pglite');
   });

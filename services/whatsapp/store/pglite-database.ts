@@ -3,30 +3,35 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import type { SqlDatabase, SqlQueries, SqlValue } from './database.ts';
+import { DatabaseOpenError } from './errors.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /**
- * Opens the embedded PostgreSQL in `folder`, creating it on first use, for this process alone.
+ * Opens the embedded PostgreSQL in `folder`, creating it on first use, for this process alone. What it acknowledged
+ * survives kill -9 of the process; against a loss of power there is no promise, as the file layer that PGlite 0.5 is
+ * compiled on has no fsync.
  * @throws DatabaseLockedError when another process has it open.
+ * @throws DatabaseOpenError when the files in the folder do not make a database.
  */
 export async function openPglite(folder: string): Promise<SqlDatabase> {
   const lock = lockFolder(folder);
   try {
-    const cluster = join(folder, 'cluster');
-    if (!existsSync(cluster)) await createCluster(cluster);
-    return new PgliteDatabase(await PGlite.create(cluster), lock);
-  } catch (error) {
+    return new PgliteDatabase(await openCluster(join(folder, 'cluster')), lock);
+  } catch (cause) {
     lock[Symbol.dispose]();
-    throw error;
+    throw new DatabaseOpenError(folder, cause);
   }
 }
 
-/** A cluster whose creation was interrupted never opens again, so it gets its name only when it is whole. */
-async function createCluster(cluster: string): Promise<void> {
-  const unfinished = `${cluster}.new`;
-  await rm(unfinished, { recursive: true, force: true });
-  await (await PGlite.create(unfinished)).close();
-  await rename(unfinished, cluster);
+/** A cluster that was being created when the process died may never open, so it gets its name only when it is whole. */
+async function openCluster(cluster: string): Promise<PGlite> {
+  if (!existsSync(cluster)) {
+    const unfinished = `${cluster}.new`;
+    await rm(unfinished, { recursive: true, force: true });
+    await (await PGlite.create(unfinished)).close();
+    await rename(unfinished, cluster);
+  }
+  return PGlite.create(cluster);
 }
 
 class PgliteDatabase implements SqlDatabase {

@@ -5,6 +5,7 @@ import { startPostgres, type Postgres } from '../../../test/harness/postgres.ts'
 import { waitFor } from '../../../test/harness/wait-for.ts';
 import { openDatabase, type SqlDatabase } from './database.ts';
 import { Keyring } from './encryption.ts';
+import type { DatabaseUnavailableError } from './errors.ts';
 import { migrate } from './migrate.ts';
 import { SessionStore } from './session-store.ts';
 
@@ -18,13 +19,18 @@ beforeAll(async () => {
 afterAll(() => postgres.stop());
 
 describe('a PostgreSQL that is not there', () => {
-  test('is a retryable error without the password', async () => {
+  test.each(['127.0.0.1', 'localhost'])('is a retryable error without the password, on %s', async (hostname) => {
     const stopped = await startPostgres();
     const url = new URL(stopped.url);
+    url.hostname = hostname;
     url.password = 'hidden-word';
     await stopped.stop();
     const error: unknown = await openDatabase({ databaseUrl: url, dataDir: '' }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'DATABASE_UNAVAILABLE', message: expect.stringContaining(url.port) as string });
+    expect(error).toMatchObject({
+      code: 'DATABASE_UNAVAILABLE',
+      message: expect.stringContaining(`:${url.port}`) as string,
+    });
+    expect((error as DatabaseUnavailableError).shouldRetry()).toBe(true);
     expect(String(error)).not.toContain('hidden-word');
   });
 
@@ -53,6 +59,26 @@ describe('a PostgreSQL that is not there', () => {
     expect(await store.readCreds(salon)).toBe('creds');
     await store.saveCreds(salon, epoch, 'stored');
     expect(await store.readCreds(salon)).toBe('stored');
+  });
+});
+
+describe('a connection that is lost inside a transaction', () => {
+  test('rejects as unavailable, ends nothing but the transaction, and rolls it back', async () => {
+    await using db = await openDatabase({ databaseUrl: new URL(await postgres.createDatabase()), dataDir: '' });
+    await migrate(db);
+    const statements = ['SELECT 1', 'COMMIT'];
+    for (const next of statements) {
+      const losing = db.transaction(async (tx) => {
+        await tx.query('INSERT INTO whatsapp_sessions (company_id, epoch) VALUES ($1, 1)', [salon]);
+        const [own] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        const pid = own?.pid ?? 0;
+        await db.query('SELECT pg_terminate_backend($1)', [pid]);
+        await expect.poll(() => db.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).toEqual([]);
+        if (next !== 'COMMIT') await tx.query(next);
+      });
+      await expect(losing).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    }
+    expect(await db.query('SELECT FROM whatsapp_sessions')).toEqual([]);
   });
 });
 

@@ -56,6 +56,8 @@ class PostgresDatabase implements SqlDatabase {
 
   async transaction<T>(work: (tx: SqlQueries) => Promise<T>): Promise<T> {
     const client = await this.#connect();
+    // The pool listens only to idle connections: without this, losing this one between two statements ends the process.
+    client.on('error', ignoreLoss);
     let broken: Error | undefined;
     try {
       await client.query('BEGIN');
@@ -66,6 +68,7 @@ class PostgresDatabase implements SqlDatabase {
       broken = await rollback(client);
       throw toStoreError(error);
     } finally {
+      client.off('error', ignoreLoss);
       client.release(broken);
     }
   }
@@ -91,10 +94,17 @@ class PostgresDatabase implements SqlDatabase {
 function queriesOn(client: PoolClient): SqlQueries {
   return {
     async query<Row extends object>(sql: string, params: readonly SqlValue[] = []): Promise<readonly Row[]> {
-      return (await client.query<Row>(sql, [...params])).rows;
+      try {
+        return (await client.query<Row>(sql, [...params])).rows;
+      } catch (error) {
+        throw toStoreError(error);
+      }
     },
   };
 }
+
+/** The next statement on the connection rejects with the same loss. */
+function ignoreLoss(): void {}
 
 /** Answers the error of a connection that cannot even roll back: the pool must throw that connection away. */
 async function rollback(client: PoolClient): Promise<Error | undefined> {
