@@ -3,12 +3,16 @@ import { ErrorCode, NatsError } from 'nats';
 export type BusErrorCode =
   /** The connection is closed or closing; it does not come back. */
   | 'BUS_CLOSED'
-  /** There is no connection at the moment, or it was lost before the answer came. */
+  /** There is no connection at the moment: nothing was sent. */
+  | 'BUS_NOT_CONNECTED'
+  /** The connection was lost before the answer came; whether the request was carried out is unknown. */
   | 'BUS_DISCONNECTED'
   /** No answer in time; whether the request was carried out is unknown. */
   | 'BUS_TIMEOUT'
   /** Nobody is there to answer. */
   | 'BUS_NO_RESPONDERS'
+  /** Larger than the server takes; it never will be sent. */
+  | 'BUS_TOO_LARGE'
   /** The server's permissions forbid it. */
   | 'BUS_FORBIDDEN'
   /** The server answered with an error of its own; the message repeats it. */
@@ -16,7 +20,7 @@ export type BusErrorCode =
   /** The answer is not what the protocol promises. */
   | 'BUS_BAD_ANSWER';
 
-/** A request to NATS that did not succeed. Everything but a closed connection may succeed later. */
+/** A request to NATS that did not succeed. What `shouldRetry` says may succeed later. */
 export class BusError extends Error {
   readonly code: BusErrorCode;
   /** JetStream's own error code, when the server gave one. */
@@ -37,7 +41,7 @@ export class BusError extends Error {
   }
 
   shouldRetry(): boolean {
-    return this.code !== 'BUS_CLOSED';
+    return this.code !== 'BUS_CLOSED' && this.code !== 'BUS_TOO_LARGE';
   }
 }
 
@@ -62,6 +66,8 @@ function codeOf(error: NatsError): BusErrorCode {
       return 'BUS_DISCONNECTED';
     case ErrorCode.PermissionsViolation:
       return 'BUS_FORBIDDEN';
+    case ErrorCode.MaxPayloadExceeded:
+      return 'BUS_TOO_LARGE';
     default:
       return 'BUS_REFUSED';
   }

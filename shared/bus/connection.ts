@@ -82,6 +82,27 @@ export class BusConnection implements AsyncDisposable {
     return this.#state === 'closed';
   }
 
+  /**
+   * Resolves as soon as there is a connection.
+   * @throws BusError `BUS_CLOSED` when it does not come back, the signal's reason when aborted.
+   */
+  untilConnected(signal: AbortSignal): Promise<void> {
+    if (this.connected) return Promise.resolve();
+    if (this.closed) return Promise.reject(new BusError('BUS_CLOSED', 'the connection is closed'));
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = () => reject(signal.reason as Error);
+    const stopListening = [
+      this.onReconnected(resolve),
+      this.onClosed(() => reject(new BusError('BUS_CLOSED', 'the connection is closed'))),
+      () => signal.removeEventListener('abort', abort),
+    ];
+    signal.addEventListener('abort', abort, { once: true });
+    return promise.finally(() => {
+      for (const stop of stopListening) stop();
+    });
+  }
+
   /** The server that this connection stands on, as `host:port`. */
   get server(): string {
     return natsOf(this).getServer();

@@ -21,7 +21,10 @@ export function readHeader(from: MsgHdrs | undefined, name: string): string | un
 /** @throws when a name or a value cannot stand in a header, such as a value with a line break. */
 export function toHeaders(record: Readonly<Record<string, string>>): MsgHdrs {
   const result = headers();
-  for (const [name, value] of Object.entries(record)) result.set(name, value);
+  for (const [name, value] of Object.entries(record)) {
+    if (name === '') throw new TypeError('a header without a name');
+    result.set(name, value);
+  }
   return result;
 }
 

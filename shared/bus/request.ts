@@ -71,7 +71,7 @@ class RequestInbox {
 
   request(subject: string, body: Uint8Array, { timeoutMs, headers }: RequestOptions): Promise<Reply> {
     if (this.#bus.closed) return Promise.reject(new BusError('BUS_CLOSED', `${subject}: the connection is closed`));
-    if (!this.#bus.connected) return Promise.reject(new BusError('BUS_DISCONNECTED', `${subject}: no connection`));
+    if (!this.#bus.connected) return Promise.reject(new BusError('BUS_NOT_CONNECTED', `${subject}: no connection`));
     this.#lastToken += 1;
     const token = this.#lastToken.toString(36);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();

@@ -85,7 +85,7 @@ async function ensureStream(bus: BusConnection, want: StreamConfig, mayChange: b
     return;
   }
   try {
-    await askJetStream(bus, `STREAM.CREATE.${want.name}`, want);
+    requireShape(toStreamInfo(await askJetStream(bus, `STREAM.CREATE.${want.name}`, want)), want);
   } catch (error) {
     if (!isServerError(error, ServerError.streamNameInUse)) throw error;
     // Somebody else was faster, with another configuration.
@@ -103,12 +103,20 @@ async function reconcile(
   const differences = compareStream(config, want).filter(({ field }) => mayChange || field !== 'num_replicas');
   if (differences.length === 0) return;
   if (!mayChange) throw new StreamIncompatibleError(want.name, differences);
+  let updated: StreamInfo;
   try {
-    await askJetStream(bus, `STREAM.UPDATE.${want.name}`, { ...config, ...want });
+    updated = toStreamInfo(await askJetStream(bus, `STREAM.UPDATE.${want.name}`, { ...config, ...want }));
   } catch (error) {
     if (isTransient(error)) throw error;
     throw new StreamIncompatibleError(want.name, differences, error);
   }
+  requireShape(updated, want);
+}
+
+/** Servers pass over fields that they do not know without a word: only the answer tells. */
+function requireShape({ config }: StreamInfo, want: StreamConfig): void {
+  const differences = compareStream(config, want);
+  if (differences.length > 0) throw new StreamIncompatibleError(want.name, differences);
 }
 
 async function readStream(bus: BusConnection, stream: string): Promise<StreamInfo | undefined> {
@@ -133,6 +141,7 @@ function isTransient(error: unknown): boolean {
   if (!(error instanceof BusError)) return false;
   switch (error.code) {
     case 'BUS_TIMEOUT':
+    case 'BUS_NOT_CONNECTED':
     case 'BUS_DISCONNECTED':
     case 'BUS_NO_RESPONDERS':
     case 'BUS_BAD_ANSWER':
@@ -140,6 +149,7 @@ function isTransient(error: unknown): boolean {
     case 'BUS_REFUSED':
       return error.status === 503;
     case 'BUS_CLOSED':
+    case 'BUS_TOO_LARGE':
     case 'BUS_FORBIDDEN':
       return false;
   }
