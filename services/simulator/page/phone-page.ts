@@ -25,7 +25,7 @@ export class PhonePage {
   readonly #result = byId('result', HTMLElement);
   readonly #screens: RowList<Screen>;
   readonly #devices: RowList<DeviceView>;
-  readonly #time = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  readonly #time = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
   #drawnPeople = '';
 
   constructor(actions: PhoneActions) {

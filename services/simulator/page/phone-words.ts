@@ -4,6 +4,7 @@ import type { Screen } from '../screens.ts';
 /** What went wrong and what to do, by the stable codes of the control API. */
 const REFUSALS: Readonly<Record<string, string>> = {
   QR_INVALID: 'This is not a QR code that links a device.',
+  NO_QR: 'No QR code can be read in this picture.',
   QR_UNKNOWN: 'Nobody shows this QR code to this simulator. Was it made for another system, or before a restart?',
   QR_EXPIRED: 'This QR code has expired. Scan the one that the page shows now.',
   QR_USED: 'This QR code was scanned already. Scan the one that the page shows now.',

@@ -99,7 +99,7 @@ class Phone {
 
   async #scanImage(phone: PhoneView, image: Blob): Promise<string> {
     const text = await readQrFromImage(image);
-    if (text === undefined) throw new SimulatorRequestError('NO_QR', 'No QR code can be read in this picture.');
+    if (text === undefined) throw new SimulatorRequestError('NO_QR', 'no QR in the picture');
     return this.#scan(phone, text);
   }
 
