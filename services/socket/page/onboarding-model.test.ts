@@ -97,6 +97,20 @@ describe('the life of a QR', () => {
     expect(model.qrEndsAtMs).toBe(5_000);
   });
 
+  test('ends with a state that has lost its QR, and the page goes on waiting for the next one', () => {
+    const place = { epoch: 2, seq: 7 };
+    const model = after([1_000, session('qr', { ...place, qr: QR })], [18_000, session('starting', place)]);
+    expect(model).toMatchObject({ session: { state: 'qr' }, qrEndsAtMs: 18_000 });
+  });
+
+  test('ends with a start that came after it', () => {
+    const model = after(
+      [1_000, session('qr', { epoch: 2, seq: 7, qr: QR })],
+      [2_000, session('starting', { epoch: 2, seq: 8 })],
+    );
+    expect(model).toMatchObject({ session: { state: 'starting' }, qrEndsAtMs: undefined });
+  });
+
   test('is its own for the next QR', () => {
     const next = session('qr', { qr: { text: '2@next', expiresIn: 20 } });
     expect(after([1_000, session('qr', { qr: QR })], [19_000, next]).qrEndsAtMs).toBe(39_000);

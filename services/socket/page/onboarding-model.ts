@@ -88,6 +88,7 @@ function acceptSession(
   nowMs: number,
 ): OnboardingModel {
   if (!isAcceptable(model.seen, payload)) return model;
+  if (isEndOfQr(model.session, payload)) return { ...model, qrEndsAtMs: Math.min(model.qrEndsAtMs ?? nowMs, nowMs) };
   const isSameSituation = payload.state === model.session?.state && !model.isRequesting;
   return {
     link: 'open',
@@ -99,6 +100,12 @@ function acceptSession(
     hasProblem: false,
     sinceMs: isSameSituation ? model.sinceMs : nowMs,
   };
+}
+
+/** The gateway took an ended QR out of the very state that this page shows: the next QR is awaited, nothing began anew. */
+function isEndOfQr(session: SessionStatePayload | undefined, payload: SessionStatePayload): boolean {
+  const isSamePlace = session?.epoch === payload.epoch && session?.seq === payload.seq;
+  return isSamePlace && session?.state === 'qr' && payload.state === 'starting';
 }
 
 /** A repeat of the same QR never prolongs it: the copy that came first was the least delayed one. */
