@@ -8,7 +8,7 @@ import { LogFile } from './log-file.ts';
 import { formatLogLine, isWarning } from './log-line.ts';
 import type { LocalOptions } from './options.ts';
 import { STOP_TIMEOUT_MS, toSettings, toSpec, type ProcessName, type Settings } from './process-specs.ts';
-import { RestartBudget } from './restart-budget.ts';
+import { MAX_RESTARTS, RestartBudget } from './restart-budget.ts';
 import { readRootKey } from './simulator-root-key.ts';
 
 const RESTART_DELAY_MS = 1000;
@@ -141,6 +141,7 @@ export class LocalSystem implements AsyncDisposable {
     const { signal } = this.#stopping;
     if (signal.aborted) return;
     if (this.#budgets.get(name)?.take(performance.now()) !== true) {
+      this.#say(`${name} keeps ending (${MAX_RESTARTS} restarts within a minute): everything is stopped`);
       this.#failed.reject(failure);
       return;
     }

@@ -1,3 +1,5 @@
+import { formatClock } from './clock.ts';
+
 /** What a process said in one line, whatever its format. */
 export interface LogLine {
   readonly level: LogLevel;
@@ -60,7 +62,7 @@ function readJson(raw: string): LogLine | undefined {
     level: LOG_LEVELS[Math.min(Math.max(Math.round(level / 10) - 1, 0), 5)] ?? 'INFO',
     text: toText(fields),
     ready: msg === 'ready',
-    ...(typeof time === 'number' && { time: clock(time) }),
+    ...(typeof time === 'number' && { time: formatClock(time) }),
     ...(isListening && { listening: { variable: typeof variable === 'string' ? variable : '', port } }),
   };
 }
@@ -91,11 +93,4 @@ function toText(fields: Readonly<Record<string, unknown>>): string {
     .filter(([key, value]) => !HIDDEN.has(key) && value !== null && typeof value !== 'object')
     .map(([key, value]) => `${key}=${String(value)}`);
   return [message, ...rest].join(' ').replaceAll(/\s*\n\s*/g, ' ');
-}
-
-function clock(ms: number): string {
-  const date = new Date(ms);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const seconds = `${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`;
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${seconds}`;
 }

@@ -104,6 +104,8 @@ function socketEnv({ env, jwtSecret, ports }: Settings): NodeJS.ProcessEnv {
   const origins = `http://localhost:${ports.socket},http://127.0.0.1:${ports.socket}`;
   return {
     ALLOWED_ORIGINS: env['ALLOWED_ORIGINS'] ?? origins,
+    // Everybody on this machine has one address.
+    CONNECTIONS_PER_MINUTE: env['CONNECTIONS_PER_MINUTE'] ?? '300',
     ...(jwtSecret !== undefined && { JWT_SECRET: jwtSecret }),
   };
 }

@@ -4,7 +4,7 @@ import { ConfigError } from '../../shared/config/config-faults.ts';
 import { announce } from './announcement.ts';
 import { ProcessFailedError } from './local-process.ts';
 import { LocalSystem } from './local-system.ts';
-import { formatLogLine, readLogLine } from './log-line.ts';
+import { readLogLine } from './log-line.ts';
 import { HELP, toLocalOptions, type LocalOptions } from './options.ts';
 import { StopSignals } from './stop-signals.ts';
 
@@ -55,6 +55,11 @@ function explain(error: unknown, { dataDir }: LocalOptions): void {
   if (!(error instanceof Error)) throw error;
   process.stderr.write(`${error.message}\n`);
   if (!(error instanceof ProcessFailedError)) return;
-  for (const line of error.lastLines) process.stderr.write(`${formatLogLine('', readLogLine(line))}\n`);
+  for (const raw of error.lastLines) process.stderr.write(`  ${toReadable(raw)}\n`);
   process.stderr.write(`logs are in ${relative('.', dataDir) || '.'}/logs\n`);
+}
+
+function toReadable(raw: string): string {
+  const line = readLogLine(raw);
+  return line.time === undefined ? raw : `${line.time}  ${line.level.padEnd(5)}  ${line.text}`;
 }
