@@ -9,6 +9,7 @@ export interface QrText {
 }
 
 const LINK_PREFIX = 'https://wa.me/settings/linked_devices#';
+const REF_PATTERN = /^[A-Za-z0-9@+/=._-]{1,512}$/;
 const KEY_PATTERN = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
@@ -22,7 +23,7 @@ export function parseQrText(text: string): QrText {
   const fields = list.split(',');
   if (fields.length !== 4 && fields.length !== 5) throw new PhoneError('QR_INVALID', 'this is no linking QR');
   const [ref = '', noiseKey = '', identityKey = '', advSecret = ''] = fields;
-  if (ref === '' || ref.length > 512) throw new PhoneError('QR_INVALID', 'the QR has no ref');
+  if (!REF_PATTERN.test(ref)) throw new PhoneError('QR_INVALID', 'the QR has no ref');
   if (![noiseKey, identityKey, advSecret].every((key) => KEY_PATTERN.test(key))) {
     throw new PhoneError('QR_INVALID', 'the QR holds a key that is not 32 bytes');
   }
