@@ -13,13 +13,14 @@ import { refusalOf } from './refusal.ts';
 const isStateName = (code: string | undefined): boolean => SESSION_STATES.some((state) => state === code);
 
 export interface GatewayConnectionOptions {
+  /** Where the gateway is, without a path; by default where the page came from. */
+  readonly address?: string;
+  /** A gateway that restarts is found again within this, in ms; the first try comes after a fifth of it. Default 5 s. */
+  readonly longestReconnectDelayMs?: number;
   /** Asked at every handshake, so that a reconnect says what has been seen by then. */
   readonly auth: () => HandshakeAuth;
   readonly onEvent: (event: OnboardingEvent) => void;
 }
-
-/** A restarting gateway is found again within this; the first try comes after a fifth of it. */
-const LONGEST_RECONNECT_DELAY_MS = 5_000;
 
 /**
  * The page's socket. It reconnects for ever, also where Socket.IO by itself gives up: after a refusal by the namespace
@@ -28,17 +29,19 @@ const LONGEST_RECONNECT_DELAY_MS = 5_000;
 export class GatewayConnection {
   readonly #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
   readonly #onEvent: (event: OnboardingEvent) => void;
+  readonly #longestDelayMs: number;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ auth, onEvent }: GatewayConnectionOptions) {
+  constructor({ auth, onEvent, address = '', longestReconnectDelayMs = 5_000 }: GatewayConnectionOptions) {
     this.#onEvent = onEvent;
-    this.#socket = io(MARKETPLACE_NAMESPACE, {
+    this.#longestDelayMs = longestReconnectDelayMs;
+    this.#socket = io(`${address}${MARKETPLACE_NAMESPACE}`, {
       auth: (answer) => answer(auth()),
       // WebSocket first needs no stickiness at a balancer; polling remains for networks that break it.
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
-      reconnectionDelay: LONGEST_RECONNECT_DELAY_MS / 5,
-      reconnectionDelayMax: LONGEST_RECONNECT_DELAY_MS,
+      reconnectionDelay: longestReconnectDelayMs / 5,
+      reconnectionDelayMax: longestReconnectDelayMs,
     });
     this.#listen();
   }
@@ -50,6 +53,12 @@ export class GatewayConnection {
   /** Drops the socket, should there be one, and opens a new one now. */
   reopen(): void {
     this.#socket.disconnect().connect();
+  }
+
+  /** Ends for good. */
+  close(): void {
+    clearTimeout(this.#retry);
+    this.#socket.disconnect();
   }
 
   #listen(): void {
@@ -83,7 +92,7 @@ export class GatewayConnection {
 
   #connectLater(): void {
     clearTimeout(this.#retry);
-    const delayMs = LONGEST_RECONNECT_DELAY_MS * (0.2 + 0.8 * Math.random());
+    const delayMs = this.#longestDelayMs * (0.2 + 0.8 * Math.random());
     this.#retry = setTimeout(() => this.#socket.connect(), delayMs);
   }
 }

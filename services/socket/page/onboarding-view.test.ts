@@ -101,7 +101,7 @@ describe('a lost connection to WhatsApp', () => {
   });
 
   test('that nobody retries offers the button', () => {
-    expect(viewAt(0, session('disconnected', { willRetry: false }))).toMatchObject({ action: 'request-qr' });
+    expect(viewAt(0, session('disconnected', { willRetry: false }))).toMatchObject({ action: 'resume' });
   });
 });
 

@@ -13,8 +13,11 @@ export type ViewName =
   | 'qr-refreshing'
   | Exclude<SessionState, 'starting' | 'qr' | 'pairing-code'>;
 
-/** `request-qr` begins linking anew; `reconnect` opens the page's own socket without waiting for its timer. */
-export type Action = 'request-qr' | 'reconnect';
+/**
+ * `request-qr` begins linking anew and `resume` does the same for a session that may come back without a scan: one request,
+ * two promises. `reconnect` opens the page's own socket without waiting for its timer.
+ */
+export type Action = 'request-qr' | 'resume' | 'reconnect';
 
 /** A line under the text that says what the state alone does not. */
 export type Note = 'slow' | 'service-silent' | 'offline' | 'retrying' | 'keep-phone-near';
@@ -145,6 +148,6 @@ function qrView(model: OnboardingModel, { qr }: SessionStatePayload, nowMs: numb
 
 function disconnectedView(model: OnboardingModel, session: SessionStatePayload, nowMs: number): View {
   const view = { ...bare('disconnected'), phone: session.phone, reason: session.reason };
-  if (session.willRetry === false) return { ...view, action: 'request-qr' };
+  if (session.willRetry === false) return { ...view, action: 'resume' };
   return { ...view, retryInSeconds: model.retryAtMs === undefined ? undefined : secondsLeft(model.retryAtMs, nowMs) };
 }

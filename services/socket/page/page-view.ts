@@ -71,7 +71,8 @@ export class PageView {
   }
 
   #retryText({ name, retryInSeconds, action }: View): string {
-    if (name !== 'disconnected' || action !== undefined) return '';
+    if (name !== 'disconnected') return '';
+    if (action !== undefined) return this.#texts.retryEnded;
     return retryInSeconds === undefined || retryInSeconds === 0
       ? this.#texts.retryNow
       : this.#texts.retryIn(retryInSeconds);

@@ -21,6 +21,7 @@ export interface Texts {
   readonly qrAwaited: string;
   readonly retryIn: (seconds: number) => string;
   readonly retryNow: string;
+  readonly retryEnded: string;
   readonly reason: (reason: string) => string;
 }
 
@@ -55,10 +56,7 @@ const ru: Texts = {
       title: 'WhatsApp подключён',
       text: 'Всё готово, эту страницу можно закрыть. Телефон оставьте включённым и в сети.',
     },
-    disconnected: {
-      title: 'Связь с WhatsApp прервалась',
-      text: 'Подключение сохранено, сканировать код заново не нужно.',
-    },
+    disconnected: { title: 'Связь с WhatsApp прервалась', text: '' },
     'logged-out': {
       title: 'WhatsApp отключён от салона',
       text: 'Вход отменён на телефоне, в списке «Связанные устройства». Чтобы подключить снова, отсканируйте новый QR-код.',
@@ -92,7 +90,7 @@ const ru: Texts = {
       text: 'Сервис её не принял. Вернитесь в личный кабинет и снова нажмите «Подключить WhatsApp». Если не поможет, напишите в поддержку.',
     },
   },
-  actions: { 'request-qr': 'Показать новый QR-код', reconnect: 'Подключиться сейчас' },
+  actions: { 'request-qr': 'Показать новый QR-код', resume: 'Подключить снова', reconnect: 'Подключиться сейчас' },
   notes: {
     slow: 'Занимает больше времени, чем обычно. Можно подождать или попросить новый код.',
     'service-silent': 'Сервис сейчас не отвечает. Попробуйте ещё раз через минуту.',
@@ -102,8 +100,9 @@ const ru: Texts = {
   },
   qrCountdown: (seconds) => `Код сменится через ${formatCountdown(seconds)}`,
   qrAwaited: 'Сейчас появится новый код',
-  retryIn: (seconds) => `Подключимся сами через ${formatCountdown(seconds)}. Ничего нажимать не нужно.`,
-  retryNow: 'Подключаемся снова. Ничего нажимать не нужно.',
+  retryIn: (seconds) => `Подключимся снова сами через ${formatCountdown(seconds)}. Ничего делать не нужно.`,
+  retryNow: 'Подключаемся снова сами. Ничего делать не нужно.',
+  retryEnded: 'Само подключение не восстановится. Проверьте, что телефон в сети, и нажмите «Подключить снова».',
   reason: (reason) => `Для поддержки: ${reason}`,
 };
 
@@ -138,10 +137,7 @@ const en: Texts = {
       title: 'WhatsApp is connected',
       text: 'All done, you can close this page. Keep the phone switched on and online.',
     },
-    disconnected: {
-      title: 'The connection to WhatsApp was lost',
-      text: 'The link is kept: there is no need to scan again.',
-    },
+    disconnected: { title: 'The connection to WhatsApp was lost', text: '' },
     'logged-out': {
       title: 'WhatsApp was disconnected from the salon',
       text: 'It was logged out on the phone, in Linked devices. To connect again, scan a new QR code.',
@@ -175,7 +171,7 @@ const en: Texts = {
       text: "The service refused it. Go back to your account and press 'Connect WhatsApp' again. If that does not help, write to support.",
     },
   },
-  actions: { 'request-qr': 'Show a new QR code', reconnect: 'Connect now' },
+  actions: { 'request-qr': 'Show a new QR code', resume: 'Connect again', reconnect: 'Connect now' },
   notes: {
     slow: 'This takes longer than usual. You can wait or ask for a new code.',
     'service-silent': 'The service does not answer at the moment. Try again in a minute.',
@@ -185,8 +181,9 @@ const en: Texts = {
   },
   qrCountdown: (seconds) => `The code changes in ${formatCountdown(seconds)}`,
   qrAwaited: 'The next code is on its way',
-  retryIn: (seconds) => `Connecting again in ${formatCountdown(seconds)}. Nothing to press.`,
-  retryNow: 'Connecting again. Nothing to press.',
+  retryIn: (seconds) => `It reconnects by itself in ${formatCountdown(seconds)}. There is nothing to do.`,
+  retryNow: 'It is reconnecting by itself. There is nothing to do.',
+  retryEnded: 'It does not come back by itself. Check that the phone is online, then press Connect again.',
   reason: (reason) => `For support: ${reason}`,
 };
 
