@@ -2,9 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signToken } from '../../deploy/local/development-token.ts';
+import { ProcessFailedError } from '../../deploy/local/local-process.ts';
 import { LocalSystem } from '../../deploy/local/local-system.ts';
-import { toLocalOptions } from '../../deploy/local/options.ts';
+import { toLocalOptions, type LocalOptions } from '../../deploy/local/options.ts';
 import type { ProcessName, Settings } from '../../deploy/local/process-specs.ts';
+import { parseCompanyId } from '../../shared/contract/company-id.ts';
 
 export interface SystemOptions {
   /** On top of the test's own environment; ports are free ones unless given here. */
@@ -13,19 +15,28 @@ export interface SystemOptions {
   readonly dataDir?: string;
 }
 
+/** A session as `GET /sessions` of the WhatsApp service shows it. */
+export interface SessionOverview {
+  readonly companyId: string;
+  readonly state?: string;
+  readonly epoch: number;
+  readonly phone?: string;
+}
+
 /**
  * The whole system as `npm start` runs it: nats-server, simulator, WhatsApp service and socket service as processes of
- * their own, on free ports. None of them outlives the test, not even when that is killed.
+ * their own, on free ports that stay the same over restarts. None of them outlives the test, not even when that is
+ * killed.
  */
-export class SystemUnderTest implements AsyncDisposable {
+export class System implements AsyncDisposable {
   readonly socketUrl: string;
   readonly phoneUrl: string;
   readonly whatsappUrl: string;
   readonly natsUrl: string;
   readonly dataDir: string;
-  readonly #system: LocalSystem;
   readonly #settings: Settings;
   readonly #removesData: boolean;
+  #system: LocalSystem;
 
   constructor(system: LocalSystem, settings: Settings, removesData: boolean) {
     const { ports, natsUrl, dataDir } = settings;
@@ -80,9 +91,32 @@ export class SystemUnderTest implements AsyncDisposable {
     return this.#system.startProcess(name);
   }
 
-  async restart(name: ProcessName): Promise<void> {
+  async restartProcess(name: ProcessName): Promise<void> {
     await this.stopProcess(name);
     await this.startProcess(name);
+  }
+
+  /** Stops everything in order and starts it again on the same ports and data. */
+  async restart(): Promise<void> {
+    await this.#system.stop();
+    const { ports, dataDir, env } = this.#settings;
+    const options = toOptions(dataDir, {
+      ...env,
+      SOCKET_HTTP_PORT: String(ports.socket),
+      WHATSAPP_HTTP_PORT: String(ports.whatsapp),
+      SIMULATOR_PORT: String(ports.simulator),
+      NATS_PORT: String(ports.nats),
+    });
+    const { system } = await startAll(options);
+    this.#system = system;
+  }
+
+  /** What the WhatsApp service holds for the salon; `undefined` when it holds nothing. */
+  async session(salonId: string): Promise<SessionOverview | undefined> {
+    const response = await fetch(`${this.whatsappUrl}/sessions`);
+    if (!response.ok) throw new Error(`GET /sessions answered ${response.status}`);
+    const { sessions } = (await response.json()) as { sessions: readonly SessionOverview[] };
+    return sessions.find(({ companyId }) => companyId === parseCompanyId(salonId));
   }
 
   /** Ends everything in order; idempotent. */
@@ -101,21 +135,32 @@ const FREE_PORTS = { SOCKET_HTTP_PORT: '0', WHATSAPP_HTTP_PORT: '0', SIMULATOR_P
 const FOREIGN = ['NATS_URL', 'WHATSAPP_URL', 'WHATSAPP_ROOT_KEY', 'DATABASE_URL', 'JWT_SECRET', 'JWKS_URL', 'DATA_DIR'];
 
 /** Resolves when all processes are ready; rejects with what the first failed one said last. */
-export async function startSystem({ env = {}, dataDir }: SystemOptions = {}): Promise<SystemUnderTest> {
+export async function startSystem({ env = {}, dataDir }: SystemOptions = {}): Promise<System> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'system-')));
   const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN.includes(name));
-  const options = toLocalOptions([], { ...Object.fromEntries(inherited), ...FREE_PORTS, DATA_DIR: folder, ...env });
-  if (!options) throw new TypeError('the system needs options');
-  const said: string[] = [];
-  const system = new LocalSystem(options, (line) => said.push(line));
   try {
-    return new SystemUnderTest(system, await system.start(), dataDir === undefined);
+    const options = toOptions(folder, { ...Object.fromEntries(inherited), ...FREE_PORTS, ...env });
+    const { system, settings } = await startAll(options);
+    return new System(system, settings, dataDir === undefined);
   } catch (error) {
     if (dataDir === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-    throw new Error(`the system did not start:\n${[...said, ...lastLinesOf(error)].join('\n')}`, { cause: error });
+    throw error;
   }
 }
 
-function lastLinesOf(error: unknown): readonly string[] {
-  return error instanceof Error && 'lastLines' in error && Array.isArray(error.lastLines) ? error.lastLines : [];
+function toOptions(dataDir: string, env: NodeJS.ProcessEnv): LocalOptions {
+  const options = toLocalOptions([], { ...env, DATA_DIR: dataDir });
+  if (!options) throw new TypeError('the system needs options');
+  return options;
+}
+
+async function startAll(options: LocalOptions): Promise<{ system: LocalSystem; settings: Settings }> {
+  const said: string[] = [];
+  const system = new LocalSystem(options, (line) => said.push(line));
+  try {
+    return { system, settings: await system.start() };
+  } catch (error) {
+    const lastLines = error instanceof ProcessFailedError ? error.lastLines : [];
+    throw new Error(`the system did not start:\n${[...said, ...lastLines].join('\n')}`, { cause: error });
+  }
 }
