@@ -24,6 +24,7 @@ test('an empty environment is a working configuration on WhatsApp itself', () =>
   expect(config()).toMatchObject({
     httpPort: 3003,
     whatsapp: { url: undefined, rootKey: undefined, version: undefined },
+    streamReplicas: 1,
     databaseUrl: undefined,
     sessions: { max: 1000, idleMs: 600_000 },
   });
@@ -65,11 +66,12 @@ test('every fault is named at once, and no secret is repeated', () => {
     DATABASE_URL: 'mysql://localhost',
     CREDENTIALS_KEY: 'c2VjcmV0',
     CREDENTIALS_KEY_FILE: '/run/key',
+    STREAM_REPLICAS: '2',
     MAX_SESSIONS: '0',
     SESSION_IDLE_MINUTES: 'soon',
   });
   const named = ['WHATSAPP_URL', 'WHATSAPP_VERSION', 'WHATSAPP_HTTP_PORT', 'DATABASE_URL', 'CREDENTIALS_KEY must'];
-  for (const name of [...named, 'MAX_SESSIONS', 'SESSION_IDLE_MINUTES', 'exclude each other']) {
+  for (const name of [...named, 'STREAM_REPLICAS', 'MAX_SESSIONS', 'SESSION_IDLE_MINUTES', 'exclude each other']) {
     expect(faults).toContainEqual(expect.stringContaining(name));
   }
   expect(faults.join()).not.toContain('c2VjcmV0');

@@ -13,6 +13,7 @@ export const VARIABLES = [
   { name: 'CREDENTIALS_KEY', help: 'base64 key of 32 bytes that encrypts WhatsApp credentials', secret: true },
   { name: 'CREDENTIALS_KEY_FILE', help: 'file with that key', fallback: 'made under DATA_DIR' },
   { name: 'CREDENTIALS_KEY_PREVIOUS_FILE', help: 'file with the key before it, still read during a rotation' },
+  { name: 'STREAM_REPLICAS', help: 'copies of each JetStream stream: 1, or 3 in a cluster', fallback: '1' },
   { name: 'MAX_SESSIONS', help: 'sessions that this replica may hold', fallback: '1000' },
   { name: 'SESSION_IDLE_MINUTES', help: 'when a session that rests unlinked is given up', fallback: '10' },
 ] as const satisfies readonly Variable[];
@@ -31,6 +32,7 @@ export interface WhatsAppConfig extends CommonConfig {
     readonly rootKey: Buffer | undefined;
     readonly version: WhatsAppVersion | undefined;
   };
+  readonly streamReplicas: 1 | 3;
   readonly databaseUrl: URL | undefined;
   readonly sessions: {
     readonly max: number;
@@ -55,6 +57,7 @@ export function toConfig(raw: RawEnv<Name>): WhatsAppConfig {
     ...toCommonConfig(raw, faults),
     httpPort: faults.port('WHATSAPP_HTTP_PORT', raw.WHATSAPP_HTTP_PORT, 3003),
     whatsapp: toWhatsApp(raw, faults),
+    streamReplicas: faults.oneOf('STREAM_REPLICAS', raw.STREAM_REPLICAS, ['1', '3'], '1') === '3' ? 3 : 1,
     databaseUrl: faults.url('DATABASE_URL', raw.DATABASE_URL, ['postgres:', 'postgresql:']),
     sessions: {
       max: faults.integer('MAX_SESSIONS', raw.MAX_SESSIONS, 1000, { min: 1, max: 100_000 }),

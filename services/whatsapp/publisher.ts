@@ -1,0 +1,135 @@
+import { SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes, type Span } from '@opentelemetry/api';
+import type { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
+import type { PublishOutcome } from '../../shared/bus/publish-attempt.ts';
+import { injectTraceContext } from '../../shared/bus/trace-context.ts';
+import type { CompanyId } from '../../shared/contract/company-id.ts';
+import type { OrderedEvent } from '../../shared/contract/events.ts';
+import { cloudEventHeaders } from '../../shared/contract/headers.ts';
+import type { Position } from '../../shared/contract/position.ts';
+import { EVENTS_TEMPLATE, eventsSubject } from '../../shared/contract/subjects.ts';
+import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
+import { CONNECT_SPAN, EVENT_SPAN } from '../../shared/telemetry/span-names.ts';
+import type { Instruments } from './instruments.ts';
+import { toOrderedEvent, type EventDraft } from './session/session-event.ts';
+
+const tracer = trace.getTracer('whatsapp');
+const encoder = new TextEncoder();
+
+/** How long the two stages of a publish took, in seconds. */
+export interface PublishTimings {
+  /** From WhatsApp's report to the first attempt to publish. */
+  readonly prepareS: number;
+  /** From there to the stream's acknowledgement, retries included. */
+  readonly publishS: number;
+}
+
+export interface EventPublisherOptions {
+  readonly publisher: Pick<ConfirmedPublisher, 'publish'>;
+  readonly instruments: Instruments;
+  /** `ce-source`: which replica published it. */
+  readonly source: string;
+}
+
+/**
+ * Publishes one session event at its place, traced and confirmed. Each event is the root of a trace of its own:
+ * `whatsapp connect` when it is `connected`, `whatsapp event` otherwise, from the moment WhatsApp reported it to the
+ * stream's acknowledgement, with the publish as its child. Neither holds a QR, a code, a name or a phone number.
+ */
+export class EventPublisher {
+  readonly #options: EventPublisherOptions;
+
+  constructor(options: EventPublisherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the stream has decided. `onStamped` gets the event before it is sent.
+   * @throws whatever the confirmed publisher rejects with.
+   */
+  async publish(
+    companyId: CompanyId,
+    position: Position,
+    draft: EventDraft,
+    onStamped: (event: OrderedEvent) => void,
+  ): Promise<PublishOutcome> {
+    const { occurred, republished } = draft;
+    const started = performance.now();
+    const event = toOrderedEvent(companyId, position, draft, Date.now());
+    onStamped(event);
+    const options = {
+      root: true,
+      kind: SpanKind.INTERNAL,
+      attributes: rootAttributes(event),
+      ...(!republished && { startTime: occurred.wallUs / 1000 }),
+    };
+    const name = event.type === 'connected' ? CONNECT_SPAN : EVENT_SPAN;
+    return tracer.startActiveSpan(name, options, (root) =>
+      endSpan(root, async () => {
+        const outcome = await this.#send(companyId, position, event);
+        root.setAttribute('outcome', outcome.kind);
+        if (outcome.kind !== 'stored') {
+          this.#options.instruments.publishRefused(event, outcome.kind);
+          return outcome;
+        }
+        const timings = {
+          prepareS: (started - occurred.monotonicMs) / 1000,
+          publishS: (performance.now() - started) / 1000,
+        };
+        this.#options.instruments.published(event, timings, exemplarOf(root));
+        return outcome;
+      }),
+    );
+  }
+
+  #send(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
+    const options = { kind: SpanKind.PRODUCER, attributes: publishAttributes(companyId, event) };
+    return tracer.startActiveSpan(`publish ${EVENTS_TEMPLATE}`, options, (span) =>
+      endSpan(span, () => {
+        const headers: Record<string, string> = { ...cloudEventHeaders(event, this.#options.source) };
+        injectTraceContext(headers);
+        const body = encoder.encode(JSON.stringify(event));
+        return this.#options.publisher.publish(companyId, { id: event.id, position, body, headers });
+      }),
+    );
+  }
+}
+
+/** The labels of an exemplar; `undefined` for a span that nobody will find. */
+export type Exemplar = { readonly trace_id: string; readonly span_id: string } | undefined;
+
+function exemplarOf(span: Span): Exemplar {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return traceFlags & TraceFlags.SAMPLED ? { trace_id: traceId, span_id: spanId } : undefined;
+}
+
+function rootAttributes(event: OrderedEvent): Attributes {
+  return {
+    [ATTRIBUTES.companyId]: event.companyId,
+    [ATTRIBUTES.eventType]: event.type,
+    [ATTRIBUTES.sessionState]: event.state,
+    [ATTRIBUTES.synthetic]: event.synthetic === true,
+  };
+}
+
+function publishAttributes(companyId: CompanyId, event: OrderedEvent): Attributes {
+  return {
+    [ATTRIBUTES.messagingSystem]: 'nats',
+    [ATTRIBUTES.operationName]: 'publish',
+    [ATTRIBUTES.operationType]: 'send',
+    [ATTRIBUTES.destinationName]: eventsSubject(companyId),
+    [ATTRIBUTES.destinationTemplate]: EVENTS_TEMPLATE,
+    [ATTRIBUTES.messageId]: event.id,
+  };
+}
+
+async function endSpan<T>(span: Span, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    span.setAttribute(ATTRIBUTES.errorType, error instanceof Error ? error.name : 'unknown');
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}

@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { serveClock } from '../../shared/bus/clock-offset.ts';
+import { BusConnection } from '../../shared/bus/connection.ts';
+import { servePing } from '../../shared/bus/ping.ts';
+import { ensureStreams, type StreamOptions } from '../../shared/bus/streams.ts';
+import { closeServer, listen } from '../../shared/http/listen.ts';
+import type { Service } from '../../shared/lifecycle/run.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import { createProcessMetrics } from '../../shared/telemetry/metrics.ts';
+import type { WhatsAppConfig } from './config.ts';
+import { Instruments } from './instruments.ts';
+import { Ownership, type OwnershipOverrides } from './ownership.ts';
+import { readReadiness } from './readiness.ts';
+import { createApp } from './routes.ts';
+import { loadClient } from './session/load-client.ts';
+import type { SessionPool } from './session/session-pool.ts';
+import { isBaileysRejection } from './session/stray-rejections.ts';
+import { openDatabase, type SqlDatabase } from './store/database.ts';
+import { loadKeyring } from './store/load-keyring.ts';
+import { migrate } from './store/migrate.ts';
+import { SessionStore } from './store/session-store.ts';
+
+export interface WhatsAppService extends Service {
+  readonly port: number;
+  readonly pool: SessionPool;
+  readonly failed: Promise<never>;
+}
+
+const RTT_INTERVAL_MS = 10_000;
+
+/**
+ * Starts the service: health first, then database, NATS and streams, and at last the sessions, which are brought back
+ * in the background. Waits for NATS until there is one, or `stopping` is aborted.
+ * @throws DatabaseLockedError, DatabaseUnavailableError, ConfigError, StreamIncompatibleError, ListenError.
+ */
+export async function startWhatsApp(
+  config: WhatsAppConfig,
+  logger: Logger,
+  stopping?: AbortSignal,
+  overrides: OwnershipOverrides = {},
+): Promise<WhatsAppService> {
+  await using stack = new AsyncDisposableStack();
+  const metrics = createProcessMetrics('whatsapp', readVersion());
+  const instruments = new Instruments(logger, metrics);
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  // Whoever does not wait for it is not hurt by it.
+  failed.catch(() => undefined);
+  stack.defer(guardRejections(instruments, fail));
+
+  const parts: { db?: SqlDatabase; bus?: BusConnection; pool?: SessionPool } = {};
+  const app = createApp({
+    logger,
+    metrics,
+    readiness: () => readReadiness(parts),
+    sessions: () => parts.pool?.all() ?? [],
+    apiKey: config.secrets.apiKey,
+  });
+  const handle = app.callback();
+  // Koa answers every failure itself: this promise never rejects.
+  const server = createServer((request, response) => void handle(request, response));
+  stack.defer(() => closeServer(server));
+  const port = await listen(server, { port: config.httpPort, variable: 'WHATSAPP_HTTP_PORT', logger });
+
+  const db = stack.use(await openStore(config, instruments));
+  parts.db = db;
+  const store = new SessionStore(db, await loadKeyring({ ...toKeyringSource(config) }));
+  const client = await loadClient(store, config.whatsapp, logger);
+
+  const observer = { onStatus: instruments.natsStatus.bind(instruments) };
+  const bus = stack.use(await BusConnection.connect({ ...config.nats, name: 'whatsapp', observer }, stopping));
+  parts.bus = bus;
+  bus.onClosed(() => fail(new Error('the NATS connection is closed for good')));
+  const streams: StreamOptions = { replicas: config.streamReplicas, mayChange: true };
+  await ensureStreams(bus, { ...streams, ...(stopping && { signal: stopping }) });
+  stack.defer(measureRtt(bus, instruments));
+  const ownership = new Ownership({ config, bus, store, client, instruments, streams, overrides });
+  stack.use(ownership);
+  parts.pool = ownership.pool;
+  stack.use(servePing(bus));
+  stack.use(serveClock(bus));
+  ownership.start(fail);
+
+  const owned = stack.move();
+  return { port, pool: ownership.pool, failed, stop: () => owned.disposeAsync() };
+}
+
+async function openStore({ databaseUrl, dataDir }: WhatsAppConfig, instruments: Instruments): Promise<SqlDatabase> {
+  const db = await openDatabase({
+    databaseUrl,
+    dataDir,
+    onConnectionLost: (error) => instruments.databaseConnectionLost(error),
+  });
+  try {
+    await migrate(db);
+    return db;
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+function toKeyringSource({ secrets, dataDir }: WhatsAppConfig) {
+  const { credentialsKey: key, credentialsKeyFile: keyFile, credentialsKeyPreviousFile: previousKeyFile } = secrets;
+  return { key, keyFile, previousKeyFile, dataDir };
+}
+
+/** Rejections out of Baileys are its own; any other is a mistake of ours, and the service stops in order. */
+function guardRejections(instruments: Instruments, fail: (error: unknown) => void): () => void {
+  const onRejection = (reason: unknown) => {
+    if (isBaileysRejection(reason)) instruments.strayRejection(reason);
+    else fail(reason);
+  };
+  process.on('unhandledRejection', onRejection);
+  return () => void process.off('unhandledRejection', onRejection);
+}
+
+function measureRtt(bus: BusConnection, instruments: Instruments): () => void {
+  const timer = setInterval(() => {
+    // Without a connection there is nothing to measure, and the connection itself says so.
+    void bus.rtt().then(
+      (ms) => instruments.natsRtt(ms),
+      () => undefined,
+    );
+  }, RTT_INTERVAL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}

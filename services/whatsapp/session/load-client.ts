@@ -1,0 +1,16 @@
+import type { Logger } from '../../../shared/telemetry/logger.ts';
+import type { WhatsAppConfig } from '../config.ts';
+import type { SessionStore } from '../store/session-store.ts';
+import type { WhatsAppClient } from './companion-device.ts';
+import { guardConsole } from './console-guard.ts';
+
+/** Loads Baileys, behind the console guard: neither it nor libsignal has ever had the console when this resolves. */
+export async function loadClient(
+  store: SessionStore,
+  config: WhatsAppConfig['whatsapp'],
+  logger: Logger,
+): Promise<WhatsAppClient> {
+  guardConsole();
+  const { BaileysClient } = await import('./baileys-client.ts');
+  return new BaileysClient(store, config, logger);
+}

@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StoredEvent } from '../../../shared/bus/last-event.ts';
+import { asCanonicalCompanyId, type CompanyId } from '../../../shared/contract/company-id.ts';
+import { decodeEvent } from '../../../shared/contract/decode-event.ts';
+import { isTerminal, type SessionState } from '../../../shared/contract/session-state.ts';
+import { backoffMs } from '../../../shared/lifecycle/backoff.ts';
+import type { SessionRow } from '../store/session-store.ts';
+import { Session, type SessionDeps } from './session.ts';
+
+/** The replica holds as many sessions as it may. */
+export class SessionLimitError extends Error {
+  readonly code = 'SESSION_LIMIT';
+
+  constructor(max: number) {
+    super(`this replica holds ${max} sessions already; MAX_SESSIONS is the wall`);
+    this.name = 'SessionLimitError';
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
+}
+
+export interface SessionPoolOptions extends Omit<SessionDeps, 'raiseEpoch'> {
+  readonly maxSessions: number;
+  /** Sessions that are brought back at the same time at boot. */
+  readonly restoreConcurrency: number;
+  readonly readLastEvent: (companyId: CompanyId) => Promise<StoredEvent | undefined>;
+  /** The session is held from now on; what is answered is undone before it is let go. */
+  readonly onHeld: (session: Session) => AsyncDisposable;
+}
+
+const RAISE_BACKOFF = { baseMs: 250, maxMs: 10_000 };
+
+/** The sessions of this process, at most one a company and `maxSessions` together. They outlive browsers. */
+export class SessionPool {
+  readonly #options: SessionPoolOptions;
+  readonly #deps: SessionDeps;
+  readonly #sessions = new Map<CompanyId, Session>();
+  /** Acquisitions under way: nobody starts a second one for the same company. */
+  readonly #acquiring = new Map<CompanyId, Promise<Session>>();
+  readonly #stop = new AbortController();
+
+  constructor(options: SessionPoolOptions) {
+    this.#options = options;
+    this.#deps = { ...options, raiseEpoch: (companyId, above) => this.#raiseEpoch(companyId, above) };
+  }
+
+  get(companyId: CompanyId): Session | undefined {
+    return this.#sessions.get(companyId);
+  }
+
+  all(): readonly Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  /**
+   * The company's session, taken over when this process does not hold it. A session that is about to let go is waited
+   * for and followed by a new one.
+   * @throws SessionLimitError, or what the store and the stream reject with.
+   */
+  async acquire(companyId: CompanyId): Promise<Session> {
+    this.#stop.signal.throwIfAborted();
+    const held = this.#sessions.get(companyId);
+    if (held && held.machine.phase !== 'ended') return held;
+    if (held) {
+      await held.ended;
+      return this.acquire(companyId);
+    }
+    const running = this.#acquiring.get(companyId);
+    if (running) return running;
+    if (this.#sessions.size + this.#acquiring.size >= this.#options.maxSessions) {
+      throw new SessionLimitError(this.#options.maxSessions);
+    }
+    const acquiring = this.#acquire(companyId).finally(() => this.#acquiring.delete(companyId));
+    this.#acquiring.set(companyId, acquiring);
+    return acquiring;
+  }
+
+  /** Takes up every session that the store knows credentials or an unconfirmed end of. One that fails costs only itself. */
+  async restore(): Promise<void> {
+    const rows = await this.#options.store.listRestorable();
+    const waiting = [...rows];
+    let restored = 0;
+    const work = async () => {
+      for (let row = waiting.shift(); row && !this.#stop.signal.aborted; row = waiting.shift()) {
+        if (await this.#restoreOne(row)) restored += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: this.#options.restoreConcurrency }, work));
+    this.#options.instruments.restored(restored, rows.length);
+  }
+
+  /** Lets go of every session in order; their sockets are closed, their states saved. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the service is stopping'));
+    await Promise.allSettled(this.#acquiring.values());
+    await Promise.all(this.all().map((session) => session.stop()));
+  }
+
+  async #acquire(companyId: CompanyId): Promise<Session> {
+    const row = await this.#options.store.acquire(companyId, await this.#lastEpoch(companyId));
+    const session = await Session.load(this.#deps, row);
+    this.#sessions.set(companyId, session);
+    const held = this.#options.onHeld(session);
+    void session.ended.then(async () => {
+      this.#sessions.delete(companyId);
+      await held[Symbol.asyncDispose]();
+    });
+    if (this.#stop.signal.aborted) await session.stop();
+    return session;
+  }
+
+  async #restoreOne(row: SessionRow): Promise<boolean> {
+    const companyId = asCanonicalCompanyId(row.companyId);
+    if (!companyId) return false;
+    try {
+      const session = await this.acquire(companyId);
+      await takeUp(session, row);
+      return true;
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#options.instruments.restoreFailed(companyId, error);
+      return false;
+    }
+  }
+
+  async #lastEpoch(companyId: CompanyId): Promise<number> {
+    const stored = await this.#options.readLastEvent(companyId);
+    const decoded = stored && decodeEvent(companyId, stored.body);
+    return (decoded?.ok && decoded.event.epoch) || 0;
+  }
+
+  /** Repeated until it succeeds: without a position of its own the session cannot publish at all. */
+  async #raiseEpoch(companyId: CompanyId, above: number): Promise<number> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const last = await this.#lastEpoch(companyId);
+        return (await this.#options.store.acquire(companyId, Math.max(above, last))).epoch;
+      } catch (error) {
+        this.#stop.signal.throwIfAborted();
+        this.#options.instruments.saveFailed(companyId, 'state', error);
+        await sleep(backoffMs(attempt, RAISE_BACKOFF), undefined, { signal: this.#stop.signal });
+      }
+    }
+  }
+}
+
+/** Continues where the row ends, and holds its place among those being restored until the socket has got somewhere. */
+async function takeUp(session: Session, { state, confirmed }: SessionRow): Promise<void> {
+  const { phase, linked } = session.machine;
+  // Blocked, or somebody who asked for the session has already started it.
+  if (phase !== 'resting' || session.lastEvent) return;
+  const unconfirmedEnd = state !== undefined && !confirmed && isTerminal(state);
+  if (unconfirmedEnd && (isOver(state) || (!linked && state !== 'connected'))) {
+    session.resumeFinal(state);
+    return;
+  }
+  if (!linked) {
+    // The stream says connected, and the credentials that made it so are gone.
+    if (state === 'connected') session.resumeFinal('logged-out');
+    else await session.release();
+    return;
+  }
+  session.dispatch({ kind: 'start' });
+  await session.settled();
+}
+
+function isOver(state: SessionState): boolean {
+  return state === 'logged-out' || state === 'failed';
+}
