@@ -61,3 +61,15 @@ test('a service that fails while running is stopped and ends with 1', async () =
   });
   expect({ code, stopped }).toEqual({ code: 1, stopped: ['service'] });
 });
+
+test('a start that waits for somebody is given up on a signal, and that is an orderly stop', async () => {
+  const code = await run({
+    ...base,
+    start: (_config, _logger, stopping) =>
+      new Promise((_resolve, reject) => {
+        stopping.addEventListener('abort', () => reject(stopping.reason as Error), { once: true });
+        process.emit('SIGTERM', 'SIGTERM');
+      }),
+  });
+  expect(code).toBe(0);
+});

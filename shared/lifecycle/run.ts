@@ -13,7 +13,8 @@ export interface RunOptions<Name extends string, Config extends { readonly logLe
   readonly name: string;
   readonly variables: readonly Variable<Name>[];
   readonly toConfig: (raw: RawEnv<Name>) => Config;
-  readonly start: (config: Config, logger: Logger) => Promise<Service>;
+  /** `stopping` is aborted by the first signal: a start that waits for somebody gives up then, by rejecting. */
+  readonly start: (config: Config, logger: Logger, stopping: AbortSignal) => Promise<Service>;
   /** How long a stop may take before the process gives up on it, in ms. */
   readonly stopTimeoutMs?: number;
 }
@@ -42,11 +43,19 @@ export async function run<Name extends string, Config extends { readonly logLeve
   }
   const logger = createLogger({ name: options.name, level: config.logLevel });
   // Listening before the start: a signal that arrives while starting must not kill the process halfway.
-  const signal = nextSignal();
+  const stopping = new AbortController();
+  const signal = nextSignal().then((name) => {
+    stopping.abort(new Error(`stopped by ${name}`));
+    return name;
+  });
   let service: Service;
   try {
-    service = await options.start(config, logger);
+    service = await options.start(config, logger, stopping.signal);
   } catch (error) {
+    if (error === stopping.signal.reason && stopping.signal.aborted) {
+      logger.info('stopped while starting');
+      return 0;
+    }
     logger.fatal({ err: error }, 'start failed');
     return 1;
   }
