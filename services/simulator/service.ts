@@ -20,7 +20,7 @@ import { SessionRegistry } from './server/session-registry.ts';
 import { WEBSOCKET_PATH, WhatsAppServer } from './server/whatsapp-server.ts';
 
 /** How the simulated WhatsApp behaves. What is left out is as WhatsApp does it. */
-export interface Behaviour {
+interface Behaviour {
   /** Default 6 refs, the first for 60 s, the others for 20 s each. */
   readonly qr: QrTiming;
   /** How long a client may take to sign a link. Default 10 s. */

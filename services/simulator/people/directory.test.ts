@@ -99,6 +99,14 @@ describe('a damaged file', () => {
     }
   });
 
+  test('of a device whose phone is gone stops the start too', async () => {
+    const directory = await open();
+    await directory.addDevice(DEVICE);
+    await rm(join(folder, 'phones', '79990000001.json'));
+    const path = join(folder, 'devices', '79990000001-1.json');
+    await expect(open()).rejects.toMatchObject({ code: 'STATE_CORRUPTED', path });
+  });
+
   test('is not quoted in the error', async () => {
     await open();
     const path = join(folder, 'phones', '79990000001.json');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { generateKeyPair, toKeyPair, type KeyPair } from '../protocol/x25519.ts';
-import { readJson, readJsonFolder, removeJson, writeJson } from './json-file.ts';
+import { StateCorruptedError, readJson, readJsonFolder, removeJson, writeJson } from './json-file.ts';
 import { PhoneError } from './phone-error.ts';
 import {
   DEVICE_SHAPE,
@@ -55,7 +55,11 @@ export class Directory {
       directory.#phones.set(stored.phoneNumber, fromStoredPhone(stored));
     }
     for (const stored of await readJsonFolder(join(dataDir, 'devices'), DEVICE_SHAPE)) {
-      directory.#devices.set(jidOf(stored), fromStoredDevice(stored));
+      const device = fromStoredDevice(stored);
+      if (!directory.#phones.has(device.phoneNumber)) {
+        throw new StateCorruptedError(directory.#devicePath(device), 'belongs to a phone that does not exist');
+      }
+      directory.#devices.set(jidOf(device), device);
     }
     if (directory.#phones.size === 0) {
       for (const request of defaultPhones) await directory.addPhone(request);

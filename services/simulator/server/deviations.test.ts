@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../test/harness/wait-for.ts';
 import { INTRO, WireClient, createRegistration, frame, type KeyPair } from '../../../test/harness/wire-client.ts';
 import { bytesOf, childOf } from '../protocol/node.ts';
-import { startSimulator, type Simulator } from '../service.ts';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../service.ts';
 
 const PING = { tag: 'iq', attrs: { type: 'get', xmlns: 'w:p', id: '1' }, content: [{ tag: 'ping', attrs: {} }] };
 
@@ -18,22 +18,24 @@ let log: { level: number; code?: string; msg: string }[];
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'simulator-'));
-  log = [];
-  const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line) as never) });
-  simulator = await startSimulator({
-    port: 0,
-    dataDir,
-    logger,
-    handshakeTimeoutMs: 500,
-    linkTimeoutMs: 100,
-    maxFrameBytes: 64 * 1024,
-  });
+  await start();
 });
 
 afterEach(async () => {
   await simulator.stop();
   await rm(dataDir, { recursive: true });
 });
+
+async function start(options: Partial<SimulatorOptions> = {}): Promise<void> {
+  log = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line) as never) });
+  simulator = await startSimulator({ port: 0, dataDir, logger, maxFrameBytes: 64 * 1024, ...options });
+}
+
+async function restart(options: Partial<SimulatorOptions>): Promise<void> {
+  await simulator.stop();
+  await start(options);
+}
 
 /** Exactly one client was refused, for this, and said so in exactly one log line. */
 async function expectRejection(code: string): Promise<void> {
@@ -130,6 +132,7 @@ describe('on the line, a client is refused', () => {
   });
 
   test('for staying silent', async () => {
+    await restart({ handshakeTimeoutMs: 20 });
     using client = await WireClient.open(simulator.url);
     await client.closed();
     await expectRejection('HANDSHAKE_TIMEOUT');
@@ -234,6 +237,7 @@ describe('a link is refused', () => {
   });
 
   test('when the client does not answer in time', async () => {
+    await restart({ linkTimeoutMs: 20 });
     const { client, identity, pairDevice } = await registered();
     const scanning = simulator.phones.scan('79990000001', client.qrOf(pairDevice, identity));
     await expect(scanning).rejects.toMatchObject({ code: 'LINK_TIMEOUT' });

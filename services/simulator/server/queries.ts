@@ -4,14 +4,14 @@ import { readSignedPreKey, readUploadedKeys } from './prekey-upload.ts';
 import type { Session } from './session.ts';
 import { answerUsync } from './usync.ts';
 
-export interface Answer {
+interface Answer {
   readonly reply: BinaryNode;
   /** Done after the reply went out. */
   readonly afterwards?: () => void | Promise<void>;
 }
 
 /** Answers one query; a ProtocolError becomes error 406 for the client and a counted rejection. */
-export type QueryHandler = (query: BinaryNode, session: Session) => Answer | Promise<Answer>;
+type QueryHandler = (query: BinaryNode, session: Session) => Answer | Promise<Answer>;
 
 /** `<type> <namespace> <first child>`: what tells queries apart. */
 export function queryName(query: BinaryNode): string {

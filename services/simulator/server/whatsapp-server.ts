@@ -51,10 +51,6 @@ export class WhatsAppServer {
   /** Takes over the server's WebSocket upgrades; other paths are refused with 400. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (!this.#webSockets.shouldHandle(request)) {
-        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-        return;
-      }
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket));
     });
   }
