@@ -131,8 +131,14 @@ test('an error is a problem, unless it only repeats a state for older clients', 
   const socket = await socketNumber(1);
   socket.emit('error', { message: 'x', code: 'passkey-required' });
   socket.emit('error', { message: 'x', code: 'NO_RESPONDER' });
+  socket.emit('error', { message: 'x', code: 'CREDENTIALS_UNREADABLE' });
   socket.emit('error', { message: 'x' });
-  await untilKinds('opened', 'problem', 'problem');
+  await untilKinds('opened', 'problem', 'problem', 'problem');
+  expect(events.slice(1)).toEqual([
+    { kind: 'problem', problem: { kind: 'silent', code: 'NO_RESPONDER' } },
+    { kind: 'problem', problem: { kind: 'refused', code: 'CREDENTIALS_UNREADABLE' } },
+    { kind: 'problem', problem: { kind: 'silent', code: undefined } },
+  ]);
 });
 
 test('a request for a QR reaches the gateway', async () => {

@@ -1,5 +1,4 @@
 import { io, type Socket } from 'socket.io-client';
-import { SESSION_STATES } from '../../../shared/contract/session-state.ts';
 import {
   MARKETPLACE_NAMESPACE,
   type ClientToServerEvents,
@@ -7,10 +6,7 @@ import {
   type ServerToClientEvents,
 } from '../../../shared/contract/socket-events.ts';
 import type { OnboardingEvent, Refusal } from './onboarding-model.ts';
-import { refusalOf } from './refusal.ts';
-
-/** For clients that know no `session-state`, the gateway repeats some states as errors; here they are already shown. */
-const isStateName = (code: string | undefined): boolean => SESSION_STATES.some((state) => state === code);
+import { problemOf, refusalOf } from './refusal.ts';
 
 export interface GatewayConnectionOptions {
   /** Where the gateway is, without a path; by default where the page came from. */
@@ -76,7 +72,8 @@ export class GatewayConnection {
     // Says nothing that `session-state` does not; an acknowledgement may be waited for all the same.
     socket.on('whatsapp-connected', (_payload, acknowledge) => acknowledge?.());
     socket.on('error', ({ code }) => {
-      if (!isStateName(code)) this.#onEvent({ kind: 'problem' });
+      const problem = problemOf(code);
+      if (problem !== undefined) this.#onEvent({ kind: 'problem', problem });
     });
   }
 

@@ -16,6 +16,7 @@ function after(...steps: readonly (readonly [atMs: number, event: OnboardingEven
   return steps.reduce((model, [atMs, event]) => reduce(model, event, atMs), initialModel(0));
 }
 
+const SILENT = { kind: 'silent', code: 'NO_RESPONDER' } as const;
 const QR = { text: '2@ref,a,b,c', expiresIn: 20 };
 
 describe('what may be shown', () => {
@@ -132,9 +133,13 @@ describe('the time of the next attempt', () => {
 
 describe('a request for a QR', () => {
   test('is answered by the next state, which also ends a complaint', () => {
-    const asked = after([1, session('qr-expired')], [2, { kind: 'requested' }], [3, { kind: 'problem' }]);
-    expect(asked).toMatchObject({ isRequesting: true, hasProblem: true });
-    expect(reduce(asked, session('starting'), 4)).toMatchObject({ isRequesting: false, hasProblem: false });
+    const asked = after(
+      [1, session('qr-expired')],
+      [2, { kind: 'requested' }],
+      [3, { kind: 'problem', problem: SILENT }],
+    );
+    expect(asked).toMatchObject({ isRequesting: true, problem: SILENT });
+    expect(reduce(asked, session('starting'), 4)).toMatchObject({ isRequesting: false, problem: undefined });
   });
 
   test('starts the patience of the page anew', () => {
@@ -142,7 +147,11 @@ describe('a request for a QR', () => {
   });
 });
 
-test('a refusal forgets the session: the page is no longer entitled to it', () => {
-  const model = after([1, session('connected')], [2, { kind: 'refused', refusal: 'link-expired' }]);
-  expect(model).toMatchObject({ link: 'link-expired', session: undefined, seen: undefined });
+test('a refusal takes the QR away, and leaves what was achieved', () => {
+  const expired: OnboardingEvent = { kind: 'refused', refusal: 'link-expired' };
+  expect(after([1, session('qr', { qr: QR })], [2, expired])).toMatchObject({
+    link: 'link-expired',
+    session: undefined,
+  });
+  expect(after([1, session('connected')], [2, expired])).toMatchObject({ session: { state: 'connected' } });
 });

@@ -8,6 +8,12 @@ export type Refusal = 'no-token' | 'link-expired' | 'link-invalid';
 /** Where the page's own socket stands. */
 export type Link = 'connecting' | 'open' | 'lost' | Refusal;
 
+/** What came instead of an answer: `silent` is being tried again by the gateway, `refused` stays refused. */
+export interface Problem {
+  readonly kind: 'silent' | 'refused';
+  readonly code: string | undefined;
+}
+
 /** Everything the page knows. Times are of the monotonic clock, in ms. */
 export interface OnboardingModel {
   readonly link: Link;
@@ -21,8 +27,8 @@ export interface OnboardingModel {
   readonly retryAtMs: number | undefined;
   /** A new QR was asked for and nothing has come back yet. */
   readonly isRequesting: boolean;
-  /** The gateway could not do what was asked; cleared by the next state. */
-  readonly hasProblem: boolean;
+  /** Why the gateway could not do what was asked; cleared by the next state. */
+  readonly problem: Problem | undefined;
   /** Since when the present situation lasts. */
   readonly sinceMs: number;
 }
@@ -33,7 +39,7 @@ export type OnboardingEvent =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'session'; readonly payload: SessionStatePayload; readonly wallClockMs: number }
   | { readonly kind: 'requested' }
-  | { readonly kind: 'problem' };
+  | { readonly kind: 'problem'; readonly problem: Problem };
 
 /** A retry further away than this comes from a wrong clock, not from a retry policy. */
 const LONGEST_BELIEVABLE_RETRY_MS = 600_000;
@@ -46,7 +52,7 @@ export function initialModel(nowMs: number): OnboardingModel {
     qrEndsAtMs: undefined,
     retryAtMs: undefined,
     isRequesting: false,
-    hasProblem: false,
+    problem: undefined,
     sinceMs: nowMs,
   };
 }
@@ -59,13 +65,13 @@ export function reduce(model: OnboardingModel, event: OnboardingEvent, nowMs: nu
     case 'lost':
       return model.link === 'lost' ? model : { ...forget(model), link: 'lost', sinceMs: nowMs };
     case 'refused':
-      return { ...initialModel(nowMs), link: event.refusal };
+      return { ...forget(model), link: event.refusal, sinceMs: nowMs };
     case 'session':
       return acceptSession(model, event, nowMs);
     case 'requested':
-      return { ...model, isRequesting: true, hasProblem: false, sinceMs: nowMs };
+      return { ...model, isRequesting: true, problem: undefined, sinceMs: nowMs };
     case 'problem':
-      return { ...model, hasProblem: true };
+      return { ...model, problem: event.problem };
   }
 }
 
@@ -97,7 +103,7 @@ function acceptSession(
     qrEndsAtMs: qrEnd(model, payload, nowMs),
     retryAtMs: retryTime(payload, wallClockMs, nowMs),
     isRequesting: false,
-    hasProblem: false,
+    problem: undefined,
     sinceMs: isSameSituation ? model.sinceMs : nowMs,
   };
 }

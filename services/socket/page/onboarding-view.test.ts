@@ -69,7 +69,8 @@ describe('waiting', () => {
   });
 
   test('for a service that does not answer says so at once', () => {
-    const events = [session('starting'), { kind: 'problem' }] as const;
+    const silent = { kind: 'problem', problem: { kind: 'silent', code: 'NO_RESPONDER' } } as const;
+    const events = [session('starting'), silent] as const;
     expect(viewAt(0, ...events)).toMatchObject({ name: 'starting', note: 'service-silent', action: 'request-qr' });
   });
 
@@ -89,9 +90,20 @@ describe('a connected salon', () => {
     expect(viewAt(0, connected)).toMatchObject({ name: 'connected', phone: '79990000001', note: undefined });
   });
 
+  test('stays connected on a page whose link has expired, which says that it is no longer updated', () => {
+    const view = viewAt(0, connected, { kind: 'refused', refusal: 'link-expired' });
+    expect(view).toMatchObject({ name: 'connected', note: 'no-longer-updated' });
+  });
+
   test('stays connected on the page while only the page lost its socket', () => {
     expect(viewAt(60_000, connected, { kind: 'lost' })).toMatchObject({ name: 'connected', note: 'retrying' });
   });
+});
+
+test('a request that is refused for good ends the wait, with the code for support', () => {
+  const refused = { kind: 'problem', problem: { kind: 'refused', code: 'CREDENTIALS_UNREADABLE' } } as const;
+  expect(viewAt(0, session('starting'), refused)).toMatchObject({ name: 'failed', reason: 'CREDENTIALS_UNREADABLE' });
+  expect(viewAt(0, session('connected'), refused)).toMatchObject({ name: 'connected', reason: undefined });
 });
 
 describe('a lost connection to WhatsApp', () => {
@@ -105,16 +117,16 @@ describe('a lost connection to WhatsApp', () => {
   });
 });
 
-test.each(['qr-expired', 'logged-out', 'replaced', 'client-outdated', 'passkey-required', 'failed'] as const)(
-  '%s offers a new QR and passes the reason on to support',
-  (state) => {
-    expect(viewAt(0, session(state, { reason: 'r' }))).toMatchObject({
-      name: state,
-      action: 'request-qr',
-      reason: 'r',
-    });
-  },
-);
+test.each([
+  ['qr-expired', 'request-qr'],
+  ['logged-out', 'request-qr'],
+  ['passkey-required', 'request-qr'],
+  ['failed', 'request-qr'],
+  ['replaced', 'resume'],
+  ['client-outdated', 'resume'],
+] as const)('%s offers %s and passes the reason on to support', (state, action) => {
+  expect(viewAt(0, session(state, { reason: 'r' }))).toMatchObject({ name: state, action, reason: 'r' });
+});
 
 test.each(['no-token', 'link-expired', 'link-invalid'] as const)('%s offers nothing that could not help', (refusal) => {
   expect(viewAt(60_000, { kind: 'refused', refusal })).toMatchObject({

@@ -20,7 +20,7 @@ export type ViewName =
 export type Action = 'request-qr' | 'resume' | 'reconnect';
 
 /** A line under the text that says what the state alone does not. */
-export type Note = 'slow' | 'service-silent' | 'offline' | 'retrying' | 'keep-phone-near';
+export type Note = 'slow' | 'service-silent' | 'offline' | 'retrying' | 'no-longer-updated' | 'keep-phone-near';
 
 /** Everything to draw, without words and without the DOM. */
 export interface View {
@@ -41,28 +41,18 @@ const SLOW_AFTER_MS = 15_000;
 /** The next QR follows the last one within a second or two; later than this something is stuck. */
 const QR_OVERDUE_AFTER_MS = 8_000;
 
-const RETRYABLE: ReadonlySet<ViewName> = new Set([
-  'qr-expired',
-  'logged-out',
-  'replaced',
-  'client-outdated',
-  'passkey-required',
-  'failed',
-]);
-
 /** What to show now. Pure; `nowMs` is the monotonic clock that the model was made with. */
 export function toView(model: OnboardingModel, nowMs: number): View {
   switch (model.link) {
     case 'open':
-      return model.session === undefined || model.isRequesting
-        ? startingView(model, nowMs)
-        : sessionView(model, model.session, nowMs);
+      return openView(model, nowMs);
     case 'connecting':
-      return { ...bare('connecting'), ...(isSlow(model, nowMs) && { note: 'offline', action: 'reconnect' }) };
+      return unreachedView('connecting', model, nowMs);
     case 'lost':
-      return lostView(model, nowMs);
-    case 'no-token':
+      return connectedBefore(model, 'retrying') ?? unreachedView('reconnecting', model, nowMs);
     case 'link-expired':
+      return connectedBefore(model, 'no-longer-updated') ?? bare(model.link);
+    case 'no-token':
     case 'link-invalid':
       return bare(model.link);
   }
@@ -89,16 +79,26 @@ function isSlow(model: OnboardingModel, nowMs: number): boolean {
   return nowMs - model.sinceMs >= SLOW_AFTER_MS;
 }
 
+function unreachedView(name: 'connecting' | 'reconnecting', model: OnboardingModel, nowMs: number): View {
+  return isSlow(model, nowMs) ? { ...bare(name), note: 'offline', action: 'reconnect' } : bare(name);
+}
+
+function openView(model: OnboardingModel, nowMs: number): View {
+  const { session, problem, isRequesting } = model;
+  if (problem?.kind === 'refused' && session?.state !== 'connected') {
+    return { ...bare('failed'), action: 'request-qr', reason: problem.code };
+  }
+  return session === undefined || isRequesting ? startingView(model, nowMs) : sessionView(model, session, nowMs);
+}
+
 function startingView(model: OnboardingModel, nowMs: number): View {
-  if (model.hasProblem) return { ...bare('starting'), note: 'service-silent', action: 'request-qr' };
+  if (model.problem !== undefined) return { ...bare('starting'), note: 'service-silent', action: 'request-qr' };
   return isSlow(model, nowMs) ? { ...bare('starting'), note: 'slow', action: 'request-qr' } : bare('starting');
 }
 
-function lostView(model: OnboardingModel, nowMs: number): View {
-  if (model.session?.state === 'connected') {
-    return { ...bare('connected'), phone: model.session.phone, note: 'retrying' };
-  }
-  return { ...bare('reconnecting'), ...(isSlow(model, nowMs) && { note: 'offline', action: 'reconnect' }) };
+/** A salon that is connected stays so when only this page lost its way; a note says that it may be out of date. */
+function connectedBefore({ session }: OnboardingModel, note: Note): View | undefined {
+  return session?.state === 'connected' ? { ...bare('connected'), phone: session.phone, note } : undefined;
 }
 
 function sessionView(model: OnboardingModel, session: SessionStatePayload, nowMs: number): View {
@@ -130,8 +130,9 @@ function endedView(model: OnboardingModel, name: ViewName, session: SessionState
   return {
     ...bare(name),
     phone: name === 'logged-out' || name === 'replaced' ? session.phone : undefined,
-    action: RETRYABLE.has(name) ? 'request-qr' : undefined,
-    note: model.hasProblem ? 'service-silent' : undefined,
+    // Credentials may still be good in these two, so no QR is promised.
+    action: name === 'replaced' || name === 'client-outdated' ? 'resume' : 'request-qr',
+    note: model.problem === undefined ? undefined : 'service-silent',
     reason: session.reason,
   };
 }

@@ -46,7 +46,7 @@ export class PageView {
     setHidden(element('steps'), !hasSteps);
     setHidden(element('same-phone'), !hasSteps);
     this.#showAction(view.action);
-    this.#announce(view, [title, text]);
+    this.#announce(view, title, text);
     document.title = `${title} · WhatsApp`;
     // Last, so that whoever waits for a state finds all of it drawn.
     setAttribute(this.#page, 'data-state', view.name);
@@ -87,10 +87,11 @@ export class PageView {
   }
 
   /** Said once per state: a countdown or the next QR of a series is no news. */
-  #announce(view: View, parts: readonly string[]): void {
+  #announce(view: View, title: string, text: string): void {
     const note = view.note === undefined ? '' : this.#texts.notes[view.note];
-    const phone = view.name === 'connected' && view.phone !== undefined ? formatPhone(view.phone) : '';
-    const sentence = [...parts, phone, note].filter((part) => part !== '').join('. ');
+    const phone = view.phone === undefined ? '' : formatPhone(view.phone);
+    const said = [title, phone, text, note].filter((part) => part !== '').map((part) => part.replace(/\.$/, ''));
+    const sentence = `${said.join('. ')}.`;
     if (sentence === this.#announced) return;
     this.#announced = sentence;
     setText('announcement', sentence);

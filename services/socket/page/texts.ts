@@ -38,7 +38,7 @@ const ru: Texts = {
     connecting: { title: 'Открываем подключение', text: 'Это займёт несколько секунд.' },
     reconnecting: {
       title: 'Восстанавливаем связь',
-      text: 'Страница потеряла связь с сервисом и подключается снова сама. QR-код появится, как только связь вернётся.',
+      text: 'Страница потеряла связь с сервисом и подключается снова сама. Если телефон уже подтвердил вход, ничего не пропадёт.',
     },
     starting: { title: 'Готовим QR-код', text: '' },
     resuming: { title: 'Подключаемся к WhatsApp', text: 'Подключение сохранено, сканировать код заново не нужно.' },
@@ -93,8 +93,9 @@ const ru: Texts = {
   actions: { 'request-qr': 'Показать новый QR-код', resume: 'Подключить снова', reconnect: 'Подключиться сейчас' },
   notes: {
     slow: 'Занимает больше времени, чем обычно. Можно подождать или попросить новый код.',
-    'service-silent': 'Сервис сейчас не отвечает. Попробуйте ещё раз через минуту.',
+    'service-silent': 'Сервис WhatsApp сейчас не отвечает. Мы пробуем снова сами, не закрывайте страницу.',
     offline: 'Проверьте, есть ли интернет на этом устройстве. Мы продолжаем попытки.',
+    'no-longer-updated': 'Ссылка на эту страницу устарела, состояние здесь больше не обновляется.',
     retrying: 'Страница потеряла связь с сервисом и обновит состояние, когда она вернётся.',
     'keep-phone-near': 'Занимает больше обычного. Проверьте, что на телефоне есть интернет и WhatsApp открыт.',
   },
@@ -119,7 +120,7 @@ const en: Texts = {
     connecting: { title: 'Opening the connection', text: 'This takes a few seconds.' },
     reconnecting: {
       title: 'Restoring the connection',
-      text: 'The page lost the service and is reconnecting by itself. The QR code appears as soon as it is back.',
+      text: 'The page lost the service and is reconnecting by itself. If the phone has already accepted, nothing is lost.',
     },
     starting: { title: 'Preparing the QR code', text: '' },
     resuming: { title: 'Connecting to WhatsApp', text: 'The link is kept: there is no need to scan again.' },
@@ -174,8 +175,9 @@ const en: Texts = {
   actions: { 'request-qr': 'Show a new QR code', resume: 'Connect again', reconnect: 'Connect now' },
   notes: {
     slow: 'This takes longer than usual. You can wait or ask for a new code.',
-    'service-silent': 'The service does not answer at the moment. Try again in a minute.',
+    'service-silent': 'The WhatsApp service does not answer at the moment. We keep trying, leave this page open.',
     offline: 'Check that this device is online. We keep trying.',
+    'no-longer-updated': 'The link to this page has expired; the state shown here is no longer updated.',
     retrying: 'The page lost the service; the state is brought up to date when it is back.',
     'keep-phone-near': 'This takes longer than usual. Check that the phone is online and WhatsApp is open.',
   },
