@@ -1,8 +1,8 @@
 import { CLOCK_SUBJECT } from '../contract/subjects.ts';
 import { BusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
-import { respond, type Responder } from './ping.ts';
 import { request } from './request.ts';
+import { subscribe, type Subscription } from './subscription.ts';
 
 /** The four timestamps of one exchange, in ms since the epoch, each by the clock of the side that took it. */
 export interface ClockSample {
@@ -28,13 +28,18 @@ export interface MeasureOptions {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const QUEUE_GROUP = 'whatsapp';
 const NOTHING = new Uint8Array();
 
-/** Tells this process's clock to whoever asks, as one member of the queue group. */
-export function serveClock(bus: BusConnection, nowMs: () => number = wallClockMs): Responder {
-  return respond(bus, CLOCK_SUBJECT, (message) => {
-    const receivedMs = nowMs();
-    message.respond(encoder.encode(JSON.stringify({ receivedMs, answeredMs: nowMs() })));
+/** Tells this process's clock to whoever asks, as one member of the queue group, until drained. */
+export function serveClock(bus: BusConnection, nowMs: () => number = wallClockMs): Subscription {
+  return subscribe(bus, {
+    subject: CLOCK_SUBJECT,
+    queue: QUEUE_GROUP,
+    onMessage: (message) => {
+      const receivedMs = nowMs();
+      message.respond(encoder.encode(JSON.stringify({ receivedMs, answeredMs: nowMs() })));
+    },
   });
 }
 

@@ -15,8 +15,8 @@ import { ASSIGN_SUBJECT, commandsSubject } from '../contract/subjects.ts';
 import { BusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
 import { headersOf, readHeader, toHeaders } from './message-headers.ts';
-import { natsOf } from './nats-connection.ts';
 import { request } from './request.ts';
+import { subscribe } from './subscription.ts';
 import { extractTraceContext, injectTraceContext } from './trace-context.ts';
 
 /** Nobody owns the company's session and nobody is there to take it over: no WhatsApp service is running. */
@@ -165,26 +165,15 @@ function serve(
     await handled;
     inFlight.delete(handled);
   };
-  const subscription = natsOf(bus).subscribe(service.subject, {
+  const subscription = subscribe(bus, {
+    subject: service.subject,
     ...(service.queue && { queue: service.queue }),
-    // `track` never rejects and nothing else here throws: an exception would end the connection's read loop.
-    callback: (error, message) => {
-      if (error) {
-        onError(error);
-        return;
-      }
-      void track(message);
-    },
+    onMessage: (message) => void track(message),
+    onError,
   });
-  let draining: Promise<void> | undefined;
-  const drain = () => {
-    draining ??= subscription
-      .drain()
-      // Rejects only when the subscription or the connection has ended already.
-      .catch(() => undefined)
-      .then(() => Promise.all(inFlight))
-      .then(() => undefined);
-    return draining;
+  const drain = async () => {
+    await subscription.drain();
+    await Promise.all(inFlight);
   };
   return { drain, [Symbol.asyncDispose]: drain };
 }

@@ -104,7 +104,7 @@ describe('while the broker is away', () => {
   test('an acknowledgement that never came is no duplicate: the repetition answers stored', async () => {
     const publisher = startPublisher({ attemptTimeoutMs: 200 });
     await publisher.publish(company, testEvent(company, { epoch: 1, seq: 1 }));
-    server.pause();
+    await server.pause();
     const outcome = publisher.publish(company, testEvent(company, { epoch: 1, seq: 2 }));
     await waitFor(() => retries.length >= 2, { what: 'two attempts without an answer' });
     server.resume();

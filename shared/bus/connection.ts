@@ -69,7 +69,8 @@ export class BusConnection implements AsyncDisposable {
         observer?.onStatus({ kind: 'waiting', attempt: attempt + 1, error: toBusError(error, 'connect') });
       }
       const wait = backoffMs(attempt, { baseMs, maxMs: FIRST_CONNECT_MAX_WAIT_MS });
-      await sleep(wait, undefined, { ...(signal && { signal }) });
+      // An abort ends the wait, and the loop with the signal's own reason.
+      await sleep(wait, undefined, { ...(signal && { signal }) }).catch(() => undefined);
     }
   }
 

@@ -1,9 +1,8 @@
 import type { Msg } from 'nats';
 import { EVENTS_WILDCARD } from '../contract/subjects.ts';
-import { toBusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
 import { headersOf, readHeader } from './message-headers.ts';
-import { natsOf } from './nats-connection.ts';
+import { subscribe, type Subscription } from './subscription.ts';
 
 /** One message as it arrives, before anything is known to be right about it. */
 export interface LiveMessage {
@@ -13,54 +12,25 @@ export interface LiveMessage {
   header(name: string): string | undefined;
 }
 
-export interface EventSubscription extends AsyncDisposable {
-  /** False once drained, or when the server's permissions do not allow the subscription: nothing arrives any more. */
-  readonly active: boolean;
-  /** Delivers what has arrived and ends. Idempotent; never rejects. */
-  drain(): Promise<void>;
-}
+export type EventSubscription = Subscription;
 
 /**
  * Live delivery of every company's events, at most once: what is published while this client is away, or is dropped for
  * a slow consumer, is in the stream alone. Messages of one subject arrive in order. `onMessage` runs synchronously for
- * each and must be quick; what it throws goes to `onError` (the connection's observer unless given) and costs that message alone. The subscription survives
- * reconnects.
+ * each and must be quick; what it throws goes to `onError` (the connection's observer unless given) and costs that
+ * message alone. The subscription survives reconnects.
+ * @throws BusError `BUS_CLOSED` when the connection is closed.
  */
 export function subscribeEvents(
   bus: BusConnection,
   onMessage: (message: LiveMessage) => void,
-  onError: (error: unknown) => void = (error) => bus.reportListenerFailure(error),
+  onError?: (error: unknown) => void,
 ): EventSubscription {
-  let active = true;
-  const subscription = natsOf(bus).subscribe(EVENTS_WILDCARD, {
-    // An exception that left this callback would end the read loop of the whole connection.
-    callback: (error, message) => {
-      if (error) {
-        active = false;
-        onError(toBusError(error, `subscribe ${EVENTS_WILDCARD}`));
-        return;
-      }
-      try {
-        onMessage(new NatsLiveMessage(message));
-      } catch (thrown) {
-        onError(thrown);
-      }
-    },
+  return subscribe(bus, {
+    subject: EVENTS_WILDCARD,
+    onMessage: (message) => onMessage(new NatsLiveMessage(message)),
+    onError,
   });
-  let draining: Promise<void> | undefined;
-  const drain = () => {
-    active = false;
-    // Rejects only when the subscription or the connection has ended already.
-    draining ??= subscription.drain().catch(() => undefined);
-    return draining;
-  };
-  return {
-    get active() {
-      return active && !bus.closed;
-    },
-    drain,
-    [Symbol.asyncDispose]: drain,
-  };
 }
 
 class NatsLiveMessage implements LiveMessage {

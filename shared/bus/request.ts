@@ -3,6 +3,7 @@ import { BusError, toBusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
 import { headersOf } from './message-headers.ts';
 import { inboxPrefixOf, natsOf } from './nats-connection.ts';
+import { subscribe } from './subscription.ts';
 
 export interface RequestOptions {
   readonly timeoutMs: number;
@@ -36,6 +37,8 @@ export function request(
   body: Uint8Array,
   options: RequestOptions,
 ): Promise<Reply> {
+  if (bus.closed) return Promise.reject(new BusError('BUS_CLOSED', `${subject}: the connection is closed`));
+  if (!bus.connected) return Promise.reject(new BusError('BUS_NOT_CONNECTED', `${subject}: no connection`));
   let inbox = inboxes.get(bus);
   if (!inbox) {
     inbox = new RequestInbox(bus);
@@ -57,21 +60,17 @@ class RequestInbox {
 
   constructor(bus: BusConnection) {
     this.#bus = bus;
-    const connection = natsOf(bus);
     this.#prefix = `${createInbox(inboxPrefixOf(bus))}.`;
-    connection.subscribe(`${this.#prefix}*`, {
-      callback: (error, message) => {
-        if (error) this.#refused(toBusError(error, 'request'));
-        else this.#settle(message);
-      },
+    subscribe(bus, {
+      subject: `${this.#prefix}*`,
+      onMessage: (message) => this.#settle(message),
+      onError: (error) => this.#refused(toBusError(error, 'request')),
     });
     bus.onDisconnected(() => this.#rejectAll(new BusError('BUS_DISCONNECTED', 'the connection was lost')));
     bus.onClosed(() => this.#rejectAll(new BusError('BUS_CLOSED', 'the connection was closed')));
   }
 
   request(subject: string, body: Uint8Array, { timeoutMs, headers }: RequestOptions): Promise<Reply> {
-    if (this.#bus.closed) return Promise.reject(new BusError('BUS_CLOSED', `${subject}: the connection is closed`));
-    if (!this.#bus.connected) return Promise.reject(new BusError('BUS_NOT_CONNECTED', `${subject}: no connection`));
     this.#lastToken += 1;
     const token = this.#lastToken.toString(36);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();

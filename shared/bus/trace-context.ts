@@ -9,8 +9,8 @@ const propagator = new W3CTraceContextPropagator();
 export type HeaderReader = (name: string) => string | undefined;
 
 /** Writes `traceparent` and `tracestate` of the active span into the carrier; nothing when there is no valid span. */
-export function injectTraceContext(carrier: Record<string, string>): void {
-  propagator.inject(context.active(), carrier, defaultTextMapSetter);
+export function injectTraceContext(carrier: Record<string, string>, from: Context = context.active()): void {
+  propagator.inject(from, carrier, defaultTextMapSetter);
 }
 
 /** The sender's trace context as a remote parent; the root context when absent or malformed. Never throws. */

@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { waitFor } from './wait-for.ts';
 
 export interface NatsServerOptions {
@@ -97,9 +98,12 @@ export class NatsServer {
     return this.#end('SIGKILL');
   }
 
-  /** Stands still without closing anything, as a host that lost its network; `resume` ends it. */
-  pause(): void {
+  /** Stands still without closing anything, as a host that lost its network; `resume` ends it. Resolves when it does. */
+  async pause(): Promise<void> {
+    const pid = this.#process?.pid;
+    if (pid === undefined) return;
     this.#process?.kill('SIGSTOP');
+    await waitFor(() => standsStill(pid), { what: `process ${pid} to stand still` });
   }
 
   resume(): void {
@@ -134,6 +138,17 @@ export class NatsServer {
 /** A real nats-server with JetStream on a port of its own; the binary is `NATS_SERVER_BIN` or the one in PATH. */
 export function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   return NatsServer.start(options);
+}
+
+/** The signal reaches one thread after the other: until it reached the last one the server still answers. */
+async function standsStill(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]);
+    return stdout.trim().startsWith('T');
+  }
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
+  return states.every((stat) => stat.slice(stat.lastIndexOf(')') + 2).startsWith('T'));
 }
 
 /** The server speaks first, so the first bytes of a connection say that it is up, with its streams recovered. */

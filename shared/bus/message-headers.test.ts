@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseHeaderBlock, readHeader, toHeaders } from './message-headers.ts';
+
+test('a header is read without regard to case and is undefined when absent or empty', () => {
+  const headers = toHeaders({ TraceParent: 'a', 'x-empty': '' });
+  expect(readHeader(headers, 'traceparent')).toBe('a');
+  expect(readHeader(headers, 'TRACEPARENT')).toBe('a');
+  expect(readHeader(headers, 'x-empty')).toBeUndefined();
+  expect(readHeader(headers, 'absent')).toBeUndefined();
+  expect(readHeader(undefined, 'traceparent')).toBeUndefined();
+});
+
+test('a stored header block is read line by line, malformed lines aside', () => {
+  const header = parseHeaderBlock(
+    'NATS/1.0\r\nbad key: v\r\nno colon\r\n: nameless\r\nNats-Msg-Id:  x:1 \r\nNats-Msg-Id: y\r\n\r\n',
+  );
+  expect(header('nats-msg-id')).toBe('x:1');
+  expect(header('bad key')).toBe('v');
+  expect(header('')).toBeUndefined();
+  expect(header('traceparent')).toBeUndefined();
+});
+
+test('headers either keep to their own lines or are refused', () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.constantFrom('\r', '\n', ':', ' ', 'a', '\0', 'NATS/1.0', 'ё') }),
+  );
+  fc.assert(
+    fc.property(hostile, hostile, (name, value) => {
+      let wire: string;
+      try {
+        // The encoded form of the client library, as it goes out.
+        wire = (toHeaders({ [name]: value }) as { toString(): string }).toString();
+      } catch {
+        return;
+      }
+      expect(wire.split('\r\n').filter(Boolean)).toHaveLength(2);
+      expect(wire.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+      expect(parseHeaderBlock(wire)(name) ?? '').toBe(value.trim());
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('no stored block whatever makes reading throw', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string(), (block, name) => {
+      parseHeaderBlock(block)(name);
+    }),
+  );
+});
