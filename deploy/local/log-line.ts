@@ -44,7 +44,8 @@ function readNats(raw: string): LogLine | undefined {
   if (time === undefined || level === undefined || text === undefined) return undefined;
   const port = /^Listening for client connections on .*:(\d+)$/.exec(text)?.[1];
   return {
-    level: NATS_LEVELS[level] ?? 'INFO',
+    // The server calls it information; for the client it is the end of its connection.
+    level: text.includes('Slow Consumer') ? 'WARN' : (NATS_LEVELS[level] ?? 'INFO'),
     text,
     time,
     ready: text === 'Server is ready',

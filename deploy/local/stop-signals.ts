@@ -7,11 +7,13 @@ const ECHO_MS = 500;
 export class StopSignals implements Disposable {
   readonly #first = Promise.withResolvers<void>();
   readonly #second = Promise.withResolvers<void>();
-  readonly #onSignal = () => this.#take(performance.now());
+  readonly #onSignal: () => void;
   #count = 0;
   #lastMs = -Infinity;
 
-  constructor() {
+  /** @param now a monotonic clock in ms */
+  constructor(now: () => number = () => performance.now()) {
+    this.#onSignal = () => this.#take(now());
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 

@@ -1,11 +1,7 @@
-import { BusError } from '../../shared/bus/bus-error.ts';
-import type { BusConnection } from '../../shared/bus/connection.ts';
-import { readLastEvent } from '../../shared/bus/last-event.ts';
 /** `npm run emit`: publishes one session event by hand and waits until the stream has it. */
 import { storeEvent } from '../../shared/bus/store-event.ts';
-import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { EVENT_SCHEMAS } from '../../shared/contract/events.ts';
-import { eventsSubject, EVENTS_STREAM } from '../../shared/contract/subjects.ts';
+import { eventsSubject } from '../../shared/contract/subjects.ts';
 import { connectToNats, NATS_HELP } from './connect.ts';
 import { toHandmadeEvent } from './event-from-flags.ts';
 import { runCommand } from './run-command.ts';
@@ -29,36 +25,9 @@ Types: ${Object.keys(EVENT_SCHEMAS).join(', ')}
 
 Exit code: 0 stored, 1 not stored or unknown, 2 wrong command line. ${NATS_HELP}`;
 
-/** The server is there and the stream is not: nothing was sent, because nobody who joins later would see it. */
-class StreamMissingError extends Error {
-  readonly code = 'STREAM_MISSING';
-
-  constructor(cause: unknown) {
-    super(
-      `nothing was sent: this NATS has no stream ${EVENTS_STREAM}. The services create it when they start (npm start)`,
-      { cause },
-    );
-    this.name = 'StreamMissingError';
-  }
-
-  shouldRetry(): boolean {
-    return true;
-  }
-}
-
-/** Whoever listens on the subject keeps the server from saying that no stream does: a direct get tells before it is sent. */
-async function requireStream(bus: BusConnection, companyId: CompanyId): Promise<void> {
-  try {
-    await readLastEvent(bus, companyId);
-  } catch (error) {
-    throw error instanceof BusError && error.code === 'BUS_NO_RESPONDERS' ? new StreamMissingError(error) : error;
-  }
-}
-
 await runCommand(HELP, async (args, signal) => {
   const { companyId, type, body } = toHandmadeEvent(args, Date.now());
   await using bus = await connectToNats({ name: 'emit', signal, timeoutMs: TIMEOUT_MS });
-  await requireStream(bus, companyId);
   const seq = await storeEvent(bus, companyId, body, TIMEOUT_MS);
   process.stdout.write(`stored ${type} on ${eventsSubject(companyId)} at stream sequence ${seq}\n`);
 });

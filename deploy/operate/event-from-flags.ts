@@ -73,12 +73,11 @@ function toEvent(
     ...(flags['retry-at'] !== undefined && { retryAt: toMillis(flags['retry-at']) }),
     ...(flags.qr !== undefined && { qr: { text: flags.qr, ...expiry } }),
     ...(flags.code !== undefined && { code: { text: flags.code, phoneNumber: phoneNumber ?? '', ...expiry } }),
-    ...toError(flags),
+    ...(type === 'pairing-code-error' && toError(flags)),
   };
 }
 
 function toError({ 'error-code': code, 'error-message': message }: Flags): object {
-  if (code === undefined && message === undefined) return {};
   return { error: { code: code ?? 'BY_HAND', message: message ?? 'published by hand' } };
 }
 
