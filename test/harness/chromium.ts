@@ -5,7 +5,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 
 /** No Chromium on this machine; the message names the command that installs it. Trying again does not help. */
-export class ChromiumMissingError extends Error {
+class ChromiumMissingError extends Error {
   override readonly name = 'ChromiumMissingError';
   readonly code = 'CHROMIUM_MISSING';
 
@@ -15,7 +15,7 @@ export class ChromiumMissingError extends Error {
 }
 
 /** No QR can be read from the pixels of a page; it may not be drawn yet. */
-export class QrUnreadableError extends Error {
+class QrUnreadableError extends Error {
   override readonly name = 'QrUnreadableError';
   readonly code = 'QR_UNREADABLE';
 
@@ -54,7 +54,7 @@ export async function launchChromium(): Promise<Browser> {
 }
 
 /** The binary that `launchChromium` runs; throws `ChromiumMissingError`. */
-export function findChromium(): string {
+function findChromium(): string {
   const asked = process.env['CHROMIUM_BIN'];
   if (asked !== undefined && asked !== '') {
     if (isExecutable(asked)) return asked;
