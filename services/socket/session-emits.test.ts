@@ -64,17 +64,16 @@ describe('toEmits', () => {
   test.each(['failed', 'client-outdated', 'passkey-required'] as const)(
     '%s is an error to clients that know no states',
     (type) => {
-      expect(emitsOf({ ...base, type } as SessionEvent)).toEqual([
-        ['session-state', { state: type, sessionId: 'company_962302' }],
-        ['error', { message: expect.any(String), code: type }],
-      ]);
+      const [state, error] = emitsOf({ ...base, type });
+      expect(state).toEqual(['session-state', { state: type, sessionId: 'company_962302' }]);
+      expect(error).toMatchObject(['error', { code: type }]);
     },
   );
 
   test.each(['starting', 'qr-expired', 'disconnected', 'replaced', 'logged-out'] as const)(
     '%s is no error: the page goes on waiting or offers the next step',
     (type) => {
-      expect(emitsOf({ ...base, type } as SessionEvent).map(([name]) => name)).toEqual(['session-state']);
+      expect(emitsOf({ ...base, type }).map(([name]) => name)).toEqual(['session-state']);
     },
   );
 });

@@ -14,5 +14,7 @@ export const ATTRIBUTES = {
   destinationName: 'messaging.destination.name',
   destinationTemplate: 'messaging.destination.template',
   messageId: 'messaging.message.id',
+  /** Browsers that an emit goes to. */
+  roomSize: 'socketio.room.size',
   errorType: 'error.type',
 } as const;

@@ -1,0 +1,70 @@
+import type { LiveMessage } from '../../shared/bus/event-feed.ts';
+import { decodeEvent } from '../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../shared/contract/events.ts';
+import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
+import type { Clock } from './clock.ts';
+import { traceDelivery } from './delivery-trace.ts';
+import { liveExpiry } from './expiry.ts';
+import type { SocketInstruments } from './instruments.ts';
+import type { Room, Rooms } from './rooms.ts';
+import type { Screen } from './screen.ts';
+import { hashOfBody } from './stored-state.ts';
+
+export interface EventFeedOptions {
+  readonly rooms: Rooms;
+  readonly screen: Screen;
+  readonly clock: Clock;
+  readonly instruments: SocketInstruments;
+  /** Events of the company did not arrive, so others may be missing too. */
+  readonly onGap: () => void;
+}
+
+/** The live path: one look-up for a company without browsers here, one emit for the others. */
+export class EventFeed {
+  readonly #options: EventFeedOptions;
+
+  constructor(options: EventFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Takes any message on an events subject. Whatever is wrong with one is counted, and the next goes through. */
+  readonly receive = (message: LiveMessage): void => {
+    const { rooms, clock, instruments } = this.#options;
+    const companyId = companyIdOfEventsSubject(message.subject);
+    if (companyId === undefined) {
+      instruments.invalid('subject', 'not a canonical company id');
+      return;
+    }
+    const room = rooms.get(companyId);
+    if (!room) {
+      instruments.noAudience(companyId);
+      return;
+    }
+    const receivedUs = clock.wallMicros();
+    const decoded = decodeEvent(companyId, message.body);
+    if (!decoded.ok) {
+      instruments.invalid(decoded.reason, decoded.detail, companyId);
+      return;
+    }
+    const { event } = decoded;
+    const { verdict, gap } = room.marks.judgeLive(event, () => hashOfBody(message.body));
+    if (verdict === 'newest') this.#show(room, event, { message, receivedUs });
+    // A held event is newer, but an operator's word stands against it: for the page it comes too late.
+    else instruments.notShown(event, verdict === 'duplicate' ? 'duplicate' : 'stale');
+    if (gap) this.#options.onGap();
+  };
+
+  #show(room: Room, event: SessionEvent, { message, receivedUs }: { message: LiveMessage; receivedUs: number }): void {
+    const { clock, instruments, screen } = this.#options;
+    const { companyId, size: roomSize } = room;
+    try {
+      traceDelivery({ companyId, event, roomSize, header: (name) => message.header(name) }, (exemplar) => {
+        const startedUs = clock.wallMicros();
+        screen.show(room, { event, expiry: liveExpiry(event, clock.monotonicMs()) });
+        instruments.emitted(event, { receivedUs, startedUs, endedUs: clock.wallMicros(), roomSize, exemplar });
+      });
+    } catch (error) {
+      instruments.emitFailed(event, error);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Admission, AdmissionTicket } from './admission.ts';
+import { AuthError, tokenKeyOf, type Identity, type TokenVerifier } from './auth.ts';
+import { bearerOf } from './bearer.ts';
+import type { ClientAddresses } from './client-address.ts';
+import type { ConnectionInstruments, RejectionCode } from './connection-instruments.ts';
+import type { MarketplaceSocket } from './marketplace-socket.ts';
+import type { Origins } from './origins.ts';
+import type { Rooms } from './rooms.ts';
+
+export interface HandshakesOptions {
+  readonly origins: Origins;
+  readonly addresses: ClientAddresses;
+  readonly admission: Admission;
+  readonly verifier: TokenVerifier;
+  readonly rooms: Rooms;
+  readonly instruments: ConnectionInstruments;
+  /** Browsers of one company at this gateway. */
+  readonly maxPerCompany: number;
+}
+
+/** Socket.IO hands `data` to the client with the message. */
+class ConnectError extends Error {
+  readonly data: { readonly code: RejectionCode };
+
+  constructor(code: RejectionCode, message: string) {
+    super(message);
+    this.name = 'ConnectError';
+    this.data = { code };
+  }
+}
+
+/** What the same client may be allowed a little later. */
+const TEMPORARY: ReadonlySet<RejectionCode> = new Set(['TOO_MANY_CONNECTIONS', 'COMPANY_LIMIT', 'AUTH_UNAVAILABLE']);
+
+/** A limit's refusal makes clients come back later by themselves, this long in s where they listen to it. */
+const RETRY_AFTER_S = 15;
+
+/** Decides who may connect: origin and limits before the upgrade, the token when the namespace is joined. */
+export class Handshakes {
+  readonly #options: HandshakesOptions;
+  readonly #tickets = new WeakMap<IncomingMessage, AdmissionTicket>();
+  readonly #present = new WeakMap<object, MarketplaceSocket>();
+
+  constructor(options: HandshakesOptions) {
+    this.#options = options;
+  }
+
+  /** Engine.IO's `allowRequest`: refuses with 403 or 429 before anything is upgraded. */
+  readonly allowRequest = (
+    request: IncomingMessage,
+    callback: (error: string | null | undefined, allowed: boolean) => void,
+  ): void => {
+    const { origins, addresses, admission, instruments } = this.#options;
+    const { headers, socket } = request;
+    const forwardedFor = headers['x-forwarded-for'];
+    const address = addresses.keyOf(
+      socket.remoteAddress,
+      Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor,
+    );
+    const refuse = (status: number, code: RejectionCode) => {
+      instruments.rejected(code);
+      respond(request, status, code);
+      callback(code, false);
+    };
+    if (!origins.allows(headers.origin, headers.host)) {
+      admission.request(address)?.end();
+      refuse(403, 'ORIGIN_REFUSED');
+      return;
+    }
+    const token = bearerOf(headers) ?? queryTokenOf(request);
+    const ticket = admission.request(address, token === undefined ? undefined : tokenKeyOf(token));
+    if (!ticket) {
+      refuse(429, 'TOO_MANY_CONNECTIONS');
+      return;
+    }
+    this.#tickets.set(request, ticket);
+    callback(undefined, true);
+  };
+
+  /** To be called for every transport connection; ends the ticket with it. */
+  readonly follow = (connection: {
+    readonly request: IncomingMessage;
+    once(event: 'close', run: () => void): unknown;
+  }) => {
+    const ticket = this.#tickets.get(connection.request);
+    if (ticket) connection.once('close', () => ticket.end());
+  };
+
+  /** For the namespace's middleware: puts the identity on the socket, or answers why it may not connect. Never rejects. */
+  async refusalOf(socket: MarketplaceSocket): Promise<Error | undefined> {
+    try {
+      socket.data.identity = await this.#identify(socket);
+      return undefined;
+    } catch (error) {
+      return this.#refuse(socket, toConnectError(error));
+    }
+  }
+
+  async #identify(socket: MarketplaceSocket): Promise<Identity> {
+    const { verifier, rooms, instruments, maxPerCompany } = this.#options;
+    if (this.#present.get(socket.conn)?.connected) throw new ConnectError('ALREADY_CONNECTED', 'already connected');
+    const { headers, auth } = socket.handshake;
+    const inAuth: unknown = auth['token'];
+    const token = bearerOf(headers) ?? (typeof inAuth === 'string' ? inAuth : undefined);
+    const legacy = token === undefined ? queryTokenOf(socket.request) : undefined;
+    const identity = await verifier.verify(token ?? legacy);
+    if (legacy !== undefined) instruments.legacyToken(identity.companyId);
+    if (this.#tickets.get(socket.request)?.accept(identity) === false) {
+      throw new ConnectError('TOO_MANY_CONNECTIONS', 'too many connections, try again later');
+    }
+    if ((rooms.get(identity.companyId)?.size ?? 0) >= maxPerCompany) {
+      throw new ConnectError('COMPANY_LIMIT', 'too many open pages of this company');
+    }
+    this.#present.set(socket.conn, socket);
+    return identity;
+  }
+
+  #refuse(socket: MarketplaceSocket, refusal: ConnectError): ConnectError {
+    const { code } = refusal.data;
+    this.#options.instruments.rejected(code);
+    // A namespace's refusal strands Socket.IO clients for ever; after a lost transport they come back by themselves.
+    if (TEMPORARY.has(code)) socket.conn.close();
+    return refusal;
+  }
+}
+
+function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error;
+  const refusal = error instanceof AuthError ? error : new AuthError('AUTH_UNAVAILABLE', error);
+  return new ConnectError(refusal.code, refusal.message);
+}
+
+function queryTokenOf({ url = '/' }: IncomingMessage): string | undefined {
+  const query = url.indexOf('?');
+  return query < 0 ? undefined : (new URLSearchParams(url.slice(query)).get('token') ?? undefined);
+}
+
+/** Engine.IO itself would answer 400 or 403 only. It leaves an answer alone that has already been sent. */
+function respond(request: IncomingMessage & { res?: ServerResponse }, status: number, code: RejectionCode): void {
+  const body = JSON.stringify({ error: { code, message: STATUS_CODES[status] } });
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...(status === 429 && { 'Retry-After': String(RETRY_AFTER_S) }),
+  };
+  if (request.res) {
+    request.res.writeHead(status, headers).end(body);
+    return;
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  request.socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${lines.join('')}\r\n${body}`);
+}

@@ -1,0 +1,207 @@
+import { reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
+import { stateOf, type InvalidReason } from '../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../shared/contract/events.ts';
+import { eventLabel } from '../../shared/contract/metrics.ts';
+import { isTerminal } from '../../shared/contract/session-state.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import type { Clock } from './clock.ts';
+import { connectToEmitLag, lagBetween, snapshotLag, type DeliveryKind, type Lag } from './delivery-lag.ts';
+import type { Exemplar } from './delivery-trace.ts';
+import type { Viewer } from './rooms.ts';
+import type { RefreshReason } from './stored-state.ts';
+import { Throttle } from './throttle.ts';
+
+/** Times of one live delivery, in µs since the epoch. */
+export interface LiveDelivery {
+  readonly receivedUs: number;
+  readonly startedUs: number;
+  readonly endedUs: number;
+  readonly roomSize: number;
+  readonly exemplar: Exemplar | undefined;
+}
+
+export interface Repair {
+  readonly reason: RefreshReason;
+  /** Browsers that had missed the event. */
+  readonly missed: number;
+  readonly exemplar: Exemplar | undefined;
+}
+
+const POISON_LOG_PERIOD_MS = 10_000;
+
+/** What happens to events in this service: for each thing one method, so that log line and metric cannot drift. */
+export class SocketInstruments {
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #throttle: Throttle;
+  readonly #events;
+  readonly #invalid;
+  readonly #connectToEmit;
+  readonly #stages;
+  readonly #negative;
+  readonly #repairs;
+  readonly #resyncs;
+  readonly #roundTrip;
+  readonly #clockOffset;
+
+  constructor(logger: Logger, metrics: Metrics, clock: Clock) {
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#throttle = new Throttle(POISON_LOG_PERIOD_MS, () => clock.monotonicMs());
+    this.#events = metrics.counter('socket_events_total');
+    this.#invalid = metrics.counter('socket_invalid_events_total');
+    this.#connectToEmit = metrics.histogram('whatsapp_connect_to_emit_duration_seconds');
+    this.#stages = metrics.histogram('whatsapp_event_stage_duration_seconds');
+    this.#negative = metrics.counter('negative_latency_total');
+    this.#repairs = metrics.counter('event_feed_repairs_total');
+    this.#resyncs = metrics.histogram('event_feed_resync_duration_seconds');
+    this.#roundTrip = metrics.gauge('nats_client_rtt_seconds');
+    this.#clockOffset = metrics.gauge('clock_offset_seconds');
+    // Rates and alerts need the series before the first repair.
+    for (const reason of ['audit', 'gap', 'reconnect', 'join']) this.#repairs.inc({ reason }, 0);
+  }
+
+  /** Nobody here waits for the company. Its event is not read: the label says so. */
+  noAudience(companyId: CompanyId): void {
+    const synthetic = String(reservedRangeOf(companyId) !== undefined);
+    this.#events.inc({ event: 'other', outcome: 'no_audience', synthetic });
+  }
+
+  /** A message that is no event. The detail repeats nothing from its body. */
+  invalid(reason: InvalidReason, detail: string, companyId?: CompanyId): void {
+    this.#invalid.inc({ reason });
+    this.#throttle.run(reason, (suppressed) => {
+      this.#logger.warn({ 'company.id': companyId, reason, detail, suppressed }, 'dropped a message that is no event');
+    });
+  }
+
+  /** The company's last message in the stream is no event; it was counted when it arrived. */
+  storedInvalid(companyId: CompanyId, reason: InvalidReason): void {
+    this.#throttle.run(`stored ${reason}`, (suppressed) => {
+      this.#logger.warn({ 'company.id': companyId, reason, suppressed }, 'the last message in the stream is no event');
+    });
+  }
+
+  /** Emitted to the browsers of its room as it arrived. */
+  emitted(event: SessionEvent, delivery: LiveDelivery): void {
+    const synthetic = String(event.synthetic === true);
+    this.#events.inc({ event: eventLabel(event.type), outcome: 'emitted', synthetic });
+    const { receivedUs, startedUs, endedUs, exemplar } = delivery;
+    const lag = connectToEmitLag(event, endedUs);
+    if (lag) {
+      this.#observeConnect(event, { kind: 'live', lag, exemplar });
+      this.#observeStage('broker_transit', lagBetween(event.timestamp * 1000, receivedUs), { synthetic, exemplar });
+    }
+    this.#observeStage('route', lagBetween(receivedUs, startedUs), { synthetic, exemplar });
+    this.#observeStage('emit', lagBetween(startedUs, endedUs), { synthetic, exemplar });
+    this.#logDelivery(event, { delivery: 'live', browsers: delivery.roomSize, lag, sampled: exemplar !== undefined });
+  }
+
+  /** Repeated, older than what the page shows, or against an operator's word: nobody was shown it. */
+  notShown(event: SessionEvent, outcome: 'duplicate' | 'stale'): void {
+    this.#events.inc({ event: eventLabel(event.type), outcome, synthetic: String(event.synthetic === true) });
+  }
+
+  emitFailed(event: SessionEvent, error: unknown): void {
+    this.#events.inc({ event: eventLabel(event.type), outcome: 'error', synthetic: String(event.synthetic === true) });
+    this.#logger.error({ err: error, 'company.id': event.companyId, event: event.type }, 'an emit failed');
+  }
+
+  /** Browsers had missed the event and were shown it from the stream. */
+  repaired(event: SessionEvent, { reason, missed, exemplar }: Repair): void {
+    this.#repairs.inc({ reason });
+    const lag = connectToEmitLag(event, this.#clock.wallMicros());
+    if (lag) this.#observeConnect(event, { kind: 'repaired', lag, exemplar });
+    this.#logger.warn(
+      { 'company.id': event.companyId, event: event.type, reason, browsers: missed, lag: lag?.seconds },
+      'browsers had missed an event',
+    );
+  }
+
+  /** A browser that has just joined was shown where its company stands. */
+  joined(event: SessionEvent, { joinedAtUs, waitingSinceMs }: Viewer): void {
+    const measured = snapshotLag(event, { joinedAtUs, waitingSinceMs, emittedAtUs: this.#clock.wallMicros() });
+    if (measured) this.#observeConnect(event, { ...measured, exemplar: undefined });
+    if (measured?.kind === 'repaired') this.#repairs.inc({ reason: 'join' });
+    this.#logDelivery(event, { delivery: 'joined', browsers: 1, lag: measured?.lag, sampled: false });
+  }
+
+  resynced(reason: RefreshReason, pass: { rooms: number; seconds: number; succeeded: boolean }): void {
+    this.#resyncs.observe({ labels: { reason }, value: pass.seconds });
+    if (pass.succeeded) this.#logger.info({ reason, ...pass }, 'read the last events of all open rooms');
+    else this.#logger.error({ reason, ...pass }, 'could not read the last events of all open rooms');
+  }
+
+  readFailed(companyId: CompanyId, reason: RefreshReason, error: unknown): void {
+    this.#throttle.run('read failed', (suppressed) => {
+      this.#logger.error({ err: error, 'company.id': companyId, reason, suppressed }, 'could not read the stream');
+    });
+  }
+
+  streamRepairFailed(error: unknown): void {
+    this.#throttle.run('stream repair failed', (suppressed) => {
+      this.#logger.error({ err: error, suppressed }, 'the streams are not there and cannot be created');
+    });
+  }
+
+  commandFailed(companyId: CompanyId, command: string, code: string, error?: unknown): void {
+    this.#throttle.run(`command ${code}`, (suppressed) => {
+      this.#logger.warn({ err: error, 'company.id': companyId, command, code, suppressed }, 'a command was not done');
+    });
+  }
+
+  feedFailed(error: unknown): void {
+    this.#logger.error({ err: error }, 'the subscription to the events failed');
+  }
+
+  natsRoundTrip(seconds: number): void {
+    this.#roundTrip.set({ role: 'socket' }, seconds);
+  }
+
+  natsUnresponsive(): void {
+    this.#logger.error('NATS does not answer; dialling anew');
+  }
+
+  clockOffset(offsetMs: number): void {
+    this.#clockOffset.set({ peer: 'whatsapp' }, offsetMs / 1000);
+  }
+
+  #observeConnect(
+    { type, synthetic }: SessionEvent,
+    { kind, lag, exemplar }: { kind: DeliveryKind; lag: Lag; exemplar: Exemplar | undefined },
+  ): void {
+    if (lag.clamped) this.#negative.inc();
+    const labels = { event: eventLabel(type), synthetic: String(synthetic === true), delivery: kind };
+    this.#connectToEmit.observe({ labels, value: lag.seconds, ...(exemplar && { exemplarLabels: exemplar }) });
+  }
+
+  #observeStage(
+    stage: 'broker_transit' | 'route' | 'emit',
+    lag: Lag,
+    { synthetic, exemplar }: { synthetic: string; exemplar: Exemplar | undefined },
+  ): void {
+    if (lag.clamped) this.#negative.inc();
+    const labels = { stage, synthetic };
+    this.#stages.observe({ labels, value: lag.seconds, ...(exemplar && { exemplarLabels: exemplar }) });
+  }
+
+  /** One line that people read for each traced terminal state; everything else is for a closer look. */
+  #logDelivery(
+    event: SessionEvent,
+    fields: { delivery: DeliveryKind; browsers: number; lag: Lag | undefined; sampled: boolean },
+  ): void {
+    const { delivery, browsers, lag, sampled } = fields;
+    const level = sampled && isTerminal(stateOf(event)) ? 'info' : 'debug';
+    if (!this.#logger.isLevelEnabled(level)) return;
+    const line = {
+      'company.id': event.companyId,
+      event: event.type,
+      id: event.id,
+      delivery,
+      browsers,
+      lag: lag?.seconds,
+    };
+    this.#logger[level](line, 'emitted an event');
+  }
+}

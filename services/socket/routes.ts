@@ -1,0 +1,124 @@
+import Router from '@koa/router';
+import Koa, { type Middleware } from 'koa';
+import type { CompanyId } from '../../shared/contract/company-id.ts';
+import { addHealthRoutes, type Readiness } from '../../shared/http/health.ts';
+import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
+import { addMetricsRoute } from '../../shared/http/metrics-route.ts';
+import type { Logger } from '../../shared/telemetry/logger.ts';
+import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import { AuthError, type TokenVerifier } from './auth.ts';
+import { bearerOf } from './bearer.ts';
+import type { Origins } from './origins.ts';
+import type { PageAssets } from './page-assets.ts';
+import type { Status } from './status.ts';
+
+export interface RouteParts {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly readiness: () => Readiness;
+  readonly origins: Origins;
+  readonly verifier: TokenVerifier;
+  readonly status: (companyId: CompanyId) => Promise<Status>;
+  readonly page: PageAssets;
+}
+
+/** Scripts, styles and sockets of the own origin only; the token in the address goes nowhere. */
+const PAGE_HEADERS = {
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self' ws: wss:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Cache-Control': 'no-cache',
+};
+
+/** What browsers may ask; with `inside` also what only the operators' side may, unless that has a port of its own. */
+export function createPublicApp(parts: RouteParts, { inside }: { readonly inside: boolean }): Koa {
+  const router = new Router();
+  addPageRoutes(router, parts.page);
+  addStatusRoutes(router, parts);
+  if (inside) addInsideRoutes(router, parts);
+  else {
+    router.get('/healthz', (ctx) => {
+      ctx.body = { status: 'ok' };
+    });
+  }
+  return toApp(router, parts.logger);
+}
+
+/** `/healthz`, `/readyz` and `/metrics`, for a listener that the outside cannot reach. */
+export function createAdminApp(parts: RouteParts): Koa {
+  const router = new Router();
+  addInsideRoutes(router, parts);
+  return toApp(router, parts.logger);
+}
+
+function toApp(router: Router, logger: Logger): Koa {
+  const app = new Koa();
+  app.use(errorMiddleware(logger));
+  app.use(router.routes());
+  return app;
+}
+
+function addInsideRoutes(router: Router, { readiness, metrics }: RouteParts): void {
+  addHealthRoutes(router, readiness);
+  addMetricsRoute(router, metrics.registry);
+}
+
+function addPageRoutes(router: Router, page: PageAssets): void {
+  for (const [path, asset] of page) {
+    router.get(path, (ctx) => {
+      ctx.set(PAGE_HEADERS);
+      ctx.status = 200;
+      ctx.etag = asset.etag;
+      ctx.type = asset.type;
+      if (ctx.fresh) ctx.status = 304;
+      else ctx.body = asset.body;
+    });
+  }
+}
+
+/** For clients that poll while their socket does not come up. */
+function addStatusRoutes(router: Router, { origins, verifier, status }: RouteParts): void {
+  const cors = corsMiddleware(origins);
+  router.options('/status', cors, (ctx) => {
+    ctx.set('Access-Control-Allow-Methods', 'GET');
+    ctx.set('Access-Control-Allow-Headers', 'Authorization');
+    ctx.set('Access-Control-Max-Age', '600');
+    ctx.status = 204;
+  });
+  router.get('/status', cors, async (ctx) => {
+    ctx.set('Cache-Control', 'no-store');
+    const { companyId } = await verifier.verify(bearerOf(ctx.headers)).catch((error: unknown) => {
+      throw toHttpError(error);
+    });
+    ctx.body = await status(companyId).catch(() => {
+      throw new HttpError(503, 'STATE_UNAVAILABLE', 'the state cannot be read right now');
+    });
+  });
+}
+
+function corsMiddleware(origins: Origins): Middleware {
+  return async (ctx, next) => {
+    ctx.vary('Origin');
+    const origin = ctx.get('Origin');
+    if (origin !== '' && !origins.allows(origin, ctx.get('Host'))) {
+      throw new HttpError(403, 'ORIGIN_REFUSED', 'this origin may not ask');
+    }
+    if (origin !== '') ctx.set('Access-Control-Allow-Origin', origin);
+    await next();
+  };
+}
+
+function toHttpError(error: unknown): unknown {
+  if (!(error instanceof AuthError)) return error;
+  return new HttpError(error.shouldRetry() ? 503 : 401, error.code, error.message);
+}

@@ -1,0 +1,137 @@
+import type { CommandErrorCode, CommandName, CommandReply } from '../../shared/contract/commands.ts';
+import { reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
+import { backoffMs } from '../../shared/lifecycle/backoff.ts';
+import { sleepUnlessAborted } from './abortable-sleep.ts';
+import type { Emitter } from './emitter.ts';
+import type { SocketInstruments } from './instruments.ts';
+import type { Room, Viewer } from './rooms.ts';
+import { toSessionState } from './session-emits.ts';
+import type { StoredState } from './stored-state.ts';
+
+/** Commands that a browser causes. */
+export type BrowserCommand = Extract<CommandName, 'start' | 'request-qr'>;
+
+export interface SessionCommandsOptions {
+  /** Rejects with an error that carries a `code` when nobody answers. */
+  readonly send: (companyId: CompanyId, name: BrowserCommand) => Promise<CommandReply>;
+  readonly emitter: Emitter;
+  readonly storedState: StoredState;
+  readonly instruments: SocketInstruments;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+  readonly retry?: { readonly baseMs: number; readonly maxMs: number } | undefined;
+}
+
+type Failure = { readonly code: string; readonly shouldRetry: boolean };
+
+/** Refusals that no repetition changes. */
+const FINAL: ReadonlySet<CommandErrorCode> = new Set(['BAD_COMMAND', 'RESERVED_ID', 'CREDENTIALS_UNREADABLE']);
+
+/** Shown to salon owners by existing clients verbatim. */
+const RETRYING = 'Сервис WhatsApp временно недоступен. Пробуем ещё раз…';
+const REFUSED = 'Не удалось выполнить запрос к WhatsApp. Обратитесь в поддержку.';
+
+/**
+ * Asks the owner of a session for things. What cannot be had now is told to the browser once and tried again in the
+ * background, one attempt a company at a time, while somebody is there and does not know the state.
+ */
+export class SessionCommands implements AsyncDisposable {
+  readonly #options: SessionCommandsOptions;
+  readonly #retry: { readonly baseMs: number; readonly maxMs: number };
+  readonly #stopped = new AbortController();
+  readonly #recovering = new Map<Room, Promise<void>>();
+  /** Viewers whose `request-qr` is not answered yet: further ones change nothing. */
+  readonly #requesting = new Set<Viewer>();
+
+  constructor(options: SessionCommandsOptions) {
+    this.#options = options;
+    this.#retry = options.retry ?? { baseMs: 1000, maxMs: 30_000 };
+  }
+
+  /** Starts or finds the session for a browser that has joined. `settled` resolves when it was shown what the stream holds. */
+  async start(room: Room, viewer: Viewer, settled: Promise<void>): Promise<void> {
+    if (!takesCommands(room)) return;
+    const failure = await this.#ask(room, 'start', viewer);
+    if (!failure) return;
+    await settled;
+    if (!room.has(viewer) || this.#isKnown(room)) return;
+    this.#tell(viewer, failure);
+    if (failure.shouldRetry) this.recover(room);
+  }
+
+  /** A person asked for a new QR. */
+  async requestQr(room: Room, viewer: Viewer): Promise<void> {
+    if (!takesCommands(room) || this.#requesting.has(viewer)) return;
+    this.#requesting.add(viewer);
+    try {
+      const { version } = room;
+      const failure = await this.#ask(room, 'request-qr', viewer);
+      if (!failure || !room.has(viewer)) return;
+      this.#tell(viewer, failure);
+      if (failure.shouldRetry) this.#begin(room, 'request-qr', () => room.version === version);
+    } finally {
+      this.#requesting.delete(viewer);
+    }
+  }
+
+  /** Asks the owner until the room's state is known again or nobody is there to see it. */
+  recover(room: Room): void {
+    if (takesCommands(room)) this.#begin(room, 'start', () => !this.#isKnown(room));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#recovering.values());
+  }
+
+  #begin(room: Room, name: BrowserCommand, isWanted: () => boolean): void {
+    if (this.#recovering.has(room)) return;
+    const recovering = this.#askUntilAnswered(room, name, isWanted).finally(() => this.#recovering.delete(room));
+    this.#recovering.set(room, recovering);
+  }
+
+  async #askUntilAnswered(room: Room, name: BrowserCommand, isWanted: () => boolean): Promise<void> {
+    for (let attempt = 0; ; attempt += 1) {
+      if (!(await sleepUnlessAborted(backoffMs(attempt, this.#retry), this.#stopped.signal))) return;
+      if (room.size === 0 || !isWanted()) return;
+      const failure = await this.#ask(room, name);
+      if (!failure?.shouldRetry) return;
+    }
+  }
+
+  /** Sends the command and applies the answer; answers what went wrong, if something did. Never rejects. */
+  async #ask(room: Room, name: BrowserCommand, asker?: Viewer): Promise<Failure | undefined> {
+    const { send, storedState, instruments } = this.#options;
+    try {
+      const reply = await send(room.companyId, name);
+      if (!reply.ok) {
+        instruments.commandFailed(room.companyId, name, reply.error.code);
+        return { code: reply.error.code, shouldRetry: !FINAL.has(reply.error.code) };
+      }
+      if (reply.event && room.size > 0) storedState.applyAnswer(room, reply.event, asker);
+      return undefined;
+    } catch (error) {
+      const code = codeOf(error);
+      instruments.commandFailed(room.companyId, name, code, error);
+      return { code, shouldRetry: true };
+    }
+  }
+
+  #tell(viewer: Viewer, { code, shouldRetry }: Failure): void {
+    this.#options.emitter.error(viewer, shouldRetry ? RETRYING : REFUSED, code);
+  }
+
+  /** `starting` stands for everything that only its owner can lead on from. */
+  #isKnown({ shown }: Room): boolean {
+    return shown !== undefined && toSessionState(shown, this.#options.now()).state !== 'starting';
+  }
+}
+
+/** The canary's and the load generator's companies have no session. */
+function takesCommands({ companyId }: Room): boolean {
+  return reservedRangeOf(companyId) === undefined;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'INTERNAL';
+}

@@ -1,0 +1,70 @@
+import type { Server as HttpServer } from 'node:http';
+import type { Socket as Connection } from 'node:net';
+import { Server } from 'socket.io';
+import { MARKETPLACE_NAMESPACE } from '../../shared/contract/socket-events.ts';
+import type { ConnectionInstruments } from './connection-instruments.ts';
+import type { Handshakes } from './handshakes.ts';
+import type { MarketplaceNamespace, MarketplaceServer } from './marketplace-socket.ts';
+import type { Origins } from './origins.ts';
+
+export interface SocketServerParts {
+  readonly origins: Origins;
+  readonly handshakes: Handshakes;
+  readonly instruments: ConnectionInstruments;
+}
+
+/** Clients send a token and short commands: no message needs more, in bytes. */
+const MAX_MESSAGE_BYTES = 16 * 1024;
+/** How long a transport may stay without joining the namespace, in ms. */
+const JOIN_TIMEOUT_MS = 10_000;
+/** How long clients may take over the closing handshake, in ms. */
+const CLOSE_TIMEOUT_MS = 2000;
+
+/**
+ * Socket.IO on the HTTP server. Connection state recovery stays off: it skips the namespace middleware, and the snapshot
+ * on join replaces it. `close` ends every connection in a way that clients come back from by themselves.
+ */
+export function createSocketServer(
+  http: HttpServer,
+  { origins, handshakes, instruments }: SocketServerParts,
+): { readonly namespace: MarketplaceNamespace; readonly close: () => Promise<void> } {
+  const io: MarketplaceServer = new Server(http, {
+    serveClient: false,
+    maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    connectTimeout: JOIN_TIMEOUT_MS,
+    allowRequest: handshakes.allowRequest,
+    // Who may come is decided by `allowRequest`; this only tells browsers of it.
+    cors: { origin: (origin, answer) => answer(null, origins.allows(origin, undefined)), credentials: true },
+  });
+  io.engine.on('connection', handshakes.follow);
+  io.use((_socket, next) => {
+    instruments.rejected('UNKNOWN_NAMESPACE');
+    next(new Error(`use the namespace ${MARKETPLACE_NAMESPACE}`));
+  });
+  const namespace: MarketplaceNamespace = io.of(MARKETPLACE_NAMESPACE);
+  namespace.use((socket, next) => {
+    const answer = async () => next(await handshakes.refusalOf(socket));
+    void answer();
+  });
+  const connections = followConnections(http);
+  return { namespace, close: () => closeWithin(io, connections) };
+}
+
+/** Upgraded connections are no longer the HTTP server's to close. */
+function followConnections(http: HttpServer): ReadonlySet<Connection> {
+  const connections = new Set<Connection>();
+  http.on('connection', (connection) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
+  return connections;
+}
+
+/** A client that is gone never answers the closing handshake: after a while its connection is cut. */
+async function closeWithin(io: MarketplaceServer, connections: ReadonlySet<Connection>): Promise<void> {
+  const cut = setTimeout(() => {
+    for (const connection of connections) connection.destroy();
+  }, CLOSE_TIMEOUT_MS);
+  await io.close();
+  clearTimeout(cut);
+}

@@ -1,0 +1,131 @@
+import { hash } from 'node:crypto';
+import type { StoredEvent } from '../../shared/bus/last-event.ts';
+import type { CompanyId } from '../../shared/contract/company-id.ts';
+import { decodeEvent } from '../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../shared/contract/events.ts';
+import type { Clock } from './clock.ts';
+import { traceDelivery } from './delivery-trace.ts';
+import { EXPIRED, storedExpiry, type Expiry } from './expiry.ts';
+import type { SocketInstruments } from './instruments.ts';
+import type { Room, Viewer } from './rooms.ts';
+import type { CaughtUp, Screen } from './screen.ts';
+
+/** Why the stream is read: the `reason` label of `event_feed_repairs_total`. */
+export type RefreshReason = 'audit' | 'gap' | 'reconnect' | 'join';
+
+export interface StoredStateOptions {
+  readonly read: (companyId: CompanyId) => Promise<StoredEvent | undefined>;
+  readonly screen: Screen;
+  readonly clock: Clock;
+  readonly instruments: SocketInstruments;
+  /** The owner's clock minus the own one in ms, if known. */
+  readonly clockOffsetMs: () => number | undefined;
+  /** Nobody but the owner can say whether the room's QR is still valid. */
+  readonly onUnknownAge: (room: Room) => void;
+}
+
+/** Reads of one refresh that live events may overtake; each of them has shown the room something newer. */
+const MAX_OVERTAKEN = 5;
+
+/** The hash by which an event that was published by hand is recognised in the stream. */
+export function hashOfBody(body: Uint8Array): string {
+  return hash('sha256', body, 'base64');
+}
+
+/** Brings rooms to the state that the stream holds. */
+export class StoredState {
+  readonly #options: StoredStateOptions;
+
+  constructor(options: StoredStateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads the company's last event, moves the room on if that is newer, and shows the state to whoever was not shown it.
+   * False when the stream could not be read. Never rejects.
+   */
+  async refresh(room: Room, reason: RefreshReason): Promise<boolean> {
+    try {
+      for (let reads = 0; reads < MAX_OVERTAKEN; reads += 1) {
+        const liveCount = room.marks.liveCount;
+        const stored = await this.#options.read(room.companyId);
+        if (room.size === 0) return true;
+        if (!stored) {
+          this.#catchUp(room);
+          return true;
+        }
+        if (this.#apply(room, stored, { liveCount, reason })) return true;
+      }
+      return true;
+    } catch (error) {
+      this.#options.instruments.readFailed(room.companyId, reason, error);
+      return false;
+    }
+  }
+
+  /**
+   * Moves the room to the snapshot that the session's owner answered, unless the room is ahead of it, and shows where the
+   * room stands to the one who asked, even if he was shown it before: he waits for an answer.
+   */
+  applyAnswer(room: Room, event: SessionEvent, asker?: Viewer): void {
+    const verdict =
+      event.epoch === undefined
+        ? this.#verdictWithoutPosition(room)
+        : room.marks.judgeStored(event, () => '', room.marks.liveCount);
+    const expiry = this.#expiryOf(event) ?? EXPIRED;
+    if (verdict === 'newest' || (verdict === 'shown' && room.shown?.expiry === EXPIRED)) room.moveTo({ event, expiry });
+    const { joined, missed } = this.#options.screen.catchUp(room);
+    if (asker && !joined.includes(asker) && !missed.includes(asker)) this.#options.screen.repeat(room, asker);
+  }
+
+  #verdictWithoutPosition(room: Room): 'newest' | 'stale' {
+    return room.shown === undefined ? 'newest' : 'stale';
+  }
+
+  /** False when a live event overtook the read. */
+  #apply(room: Room, stored: StoredEvent, read: { liveCount: number; reason: RefreshReason }): boolean {
+    const decoded = decodeEvent(room.companyId, stored.body);
+    if (!decoded.ok) {
+      this.#options.instruments.storedInvalid(room.companyId, decoded.reason);
+      this.#catchUp(room);
+      return true;
+    }
+    const { event } = decoded;
+    const verdict = room.marks.judgeStored(event, () => hashOfBody(stored.body), read.liveCount);
+    if (verdict === 'overtaken') return false;
+    if (verdict === 'newest') this.#move(room, event);
+    if (verdict === 'newest' && room.behind().some(({ knowsEarlier }) => knowsEarlier)) {
+      const { companyId, size: roomSize } = room;
+      traceDelivery({ companyId, event, roomSize, header: (name) => stored.header(name) }, (exemplar) => {
+        const caughtUp = this.#catchUp(room);
+        this.#options.instruments.repaired(event, { reason: read.reason, missed: caughtUp.missed.length, exemplar });
+      });
+    } else {
+      this.#catchUp(room);
+    }
+    return true;
+  }
+
+  #move(room: Room, event: SessionEvent): void {
+    const expiry = this.#expiryOf(event);
+    room.moveTo({ event, expiry: expiry ?? EXPIRED });
+    if (expiry === undefined) this.#options.onUnknownAge(room);
+  }
+
+  #catchUp(room: Room): CaughtUp {
+    const caughtUp = this.#options.screen.catchUp(room);
+    const event = room.shown?.event;
+    if (event) for (const viewer of caughtUp.joined) this.#options.instruments.joined(event, viewer);
+    return caughtUp;
+  }
+
+  #expiryOf(event: SessionEvent): Expiry | undefined {
+    const { clock, clockOffsetMs } = this.#options;
+    const expiry = storedExpiry(event, {
+      nowMs: clock.monotonicMs(),
+      wallMs: clock.wallMicros() / 1000,
+      offsetMs: clockOffsetMs(),
+    });
+    return expiry === 'unknown' ? undefined : expiry;
+  }
+}
