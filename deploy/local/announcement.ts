@@ -1,6 +1,6 @@
-import { relative } from 'node:path';
 import { signToken } from './development-token.ts';
 import type { Settings } from './process-specs.ts';
+import { shownPath } from './shown-path.ts';
 
 /** The salon whose page is offered; no customer of anybody. */
 export const DEMO_SALON = '962302';
@@ -17,7 +17,7 @@ export async function announce(settings: Settings): Promise<string> {
     ['phone', phone(settings)],
     ['metrics', metrics.map((url) => `${url}/metrics`).join('  ')],
     ['bus', settings.natsUrl],
-    ['logs', `${relative('.', dataDir) || '.'}/logs`],
+    ['logs', `${shownPath(dataDir)}/logs`],
   ];
   const table = rows.map(([label = '', value = '']) => `  ${label.padEnd(15)}  ${value}`).join('\n');
   return `\n${table}\n\nThe page is salon ${DEMO_SALON}'s; npm run token -- --salon <id> signs others. Ctrl-C stops everything.`;

@@ -1,11 +1,11 @@
 /** `npm start`: the whole system on this machine. `--help` lists flags and variables. */
-import { relative } from 'node:path';
 import { ConfigError } from '../../shared/config/config-faults.ts';
 import { announce } from './announcement.ts';
 import { ProcessFailedError } from './local-process.ts';
 import { LocalSystem } from './local-system.ts';
 import { readLogLine } from './log-line.ts';
 import { HELP, toLocalOptions, type LocalOptions } from './options.ts';
+import { shownPath } from './shown-path.ts';
 import { StopSignals } from './stop-signals.ts';
 
 // A terminal that went away must not end this process before it has stopped the others.
@@ -56,7 +56,7 @@ function explain(error: unknown, { dataDir }: LocalOptions): void {
   process.stderr.write(`${error.message}\n`);
   if (!(error instanceof ProcessFailedError)) return;
   for (const raw of error.lastLines) process.stderr.write(`  ${toReadable(raw)}\n`);
-  process.stderr.write(`logs are in ${relative('.', dataDir) || '.'}/logs\n`);
+  process.stderr.write(`logs are in ${shownPath(dataDir)}/logs\n`);
 }
 
 function toReadable(raw: string): string {
