@@ -1,0 +1,60 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchChromium, readQrFromScreenshot } from '../harness/chromium.ts';
+import { startSystem, type System } from '../harness/system.ts';
+import { waitFor } from '../harness/wait-for.ts';
+
+const SALON = '962302';
+const OTHER_SALON = '962303';
+
+let browser: Browser;
+let system: System;
+
+beforeAll(async () => {
+  [browser, system] = await Promise.all([launchChromium(), startSystem()]);
+});
+
+afterAll(async () => {
+  await browser.close();
+  await system.stop();
+});
+
+/** Opens the onboarding page of a salon as its owner does: the link with the token, on a phone's width. */
+async function openOnboarding(salonId: string): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 }, locale: 'ru-RU' });
+  await page.goto(await system.pageUrl(salonId));
+  return page;
+}
+
+async function untilState(page: Page, state: string): Promise<void> {
+  await page.locator(`[data-state="${state}"]`).waitFor({ timeout: 60_000 });
+}
+
+/** Scans with the simulator's phone page what a person sees: the QR comes from the pixels of the onboarding page. */
+async function scanWithPhone(qr: string): Promise<void> {
+  const phone = await browser.newPage();
+  await phone.goto(system.phoneUrl);
+  await phone.getByRole('textbox', { name: 'Text of a QR code' }).fill(qr);
+  await phone.getByRole('button', { name: 'Scan pasted text' }).click();
+  await phone.getByRole('status').filter({ hasText: /linked/i }).waitFor();
+  await phone.close();
+}
+
+describe('a salon links its WhatsApp', () => {
+  test('by scanning the QR on the page, and stays connected over a restart of everything', async () => {
+    const page = await openOnboarding(SALON);
+    const stranger = await openOnboarding(OTHER_SALON);
+    await untilState(page, 'qr');
+    await scanWithPhone(await readQrFromScreenshot(page));
+    await untilState(page, 'connected');
+    await untilState(stranger, 'qr');
+
+    await system.restart();
+    await untilState(page, 'connected');
+    const later = await openOnboarding(SALON);
+    await untilState(later, 'connected');
+    const session = await waitFor(() => system.session(SALON), { what: 'the restored session' });
+    expect(session).toMatchObject({ companyId: `company_${SALON}`, state: 'connected' });
+    await Promise.all([page, stranger, later].map((open) => open.close()));
+  });
+});
