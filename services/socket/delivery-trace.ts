@@ -1,4 +1,4 @@
-import { SpanKind, context, trace, type Attributes, type Context } from '@opentelemetry/api';
+import { SpanKind, context, trace, type Attributes, type Context, type SpanOptions } from '@opentelemetry/api';
 import { extractTraceContext, traceparentIsSampled, type HeaderReader } from '../../shared/bus/trace-context.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { stateOf } from '../../shared/contract/decode-event.ts';
@@ -34,33 +34,27 @@ export function traceDelivery(delivery: TracedDelivery, emit: (exemplar: Exempla
     return;
   }
   const parent = extractTraceContext(delivery.header);
-  inSpan(
-    `process ${EVENTS_TEMPLATE}`,
-    { kind: SpanKind.CONSUMER, attributes: processAttributes(delivery), parent },
-    () => {
-      const attributes = emitAttributes(delivery);
-      inSpan(`emit ${mainEmitOf(delivery.event)}`, { kind: SpanKind.PRODUCER, attributes }, emit);
-    },
-  );
+  const creator = trace.getSpanContext(parent);
+  const process: SpanOptions = {
+    kind: SpanKind.CONSUMER,
+    attributes: processAttributes(delivery),
+    // By the messaging conventions the creation context of a message is a link, besides being the parent here.
+    ...(creator && { links: [{ context: creator }] }),
+  };
+  inSpan(`process ${EVENTS_TEMPLATE}`, process, parent, (processing) => {
+    const options = { kind: SpanKind.PRODUCER, attributes: emitAttributes(delivery) };
+    inSpan(`emit ${mainEmitOf(delivery.event)}`, options, processing, (emitting) => {
+      const span = trace.getSpanContext(emitting);
+      emit(span && { trace_id: span.traceId, span_id: span.spanId });
+    });
+  });
 }
 
-interface SpanOptions {
-  readonly kind: SpanKind;
-  readonly attributes: Attributes;
-  /** Linked as well: by the messaging conventions the creation context of a message is a link. */
-  readonly parent?: Context;
-}
-
-function inSpan(name: string, { kind, attributes, parent }: SpanOptions, run: (exemplar: Exemplar) => void): void {
-  const creator = parent && trace.getSpanContext(parent);
-  const span = tracer.startSpan(
-    name,
-    { kind, attributes, ...(creator && { links: [{ context: creator }] }) },
-    parent ?? context.active(),
-  );
-  const { traceId, spanId } = span.spanContext();
+function inSpan(name: string, options: SpanOptions, parent: Context, run: (inside: Context) => void): void {
+  const span = tracer.startSpan(name, options, parent);
+  const inside = trace.setSpan(parent, span);
   try {
-    context.with(trace.setSpan(parent ?? context.active(), span), () => run({ trace_id: traceId, span_id: spanId }));
+    context.with(inside, () => run(inside));
   } catch (error) {
     span.setAttribute(ATTRIBUTES.errorType, error instanceof Error ? error.name : 'unknown');
     throw error;

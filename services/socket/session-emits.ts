@@ -93,7 +93,10 @@ function leftMs(untilMs: number | undefined, nowMs: number): number {
   return untilMs === undefined ? 0 : Math.max(0, untilMs - nowMs);
 }
 
+/** What an emit may take without a fresh QR of 60 s losing its first second, in ms. */
+const EMIT_ALLOWANCE_MS = 100;
+
 /** Rounded down, so that a page that counts down hides it in time; the last second counts as one. */
 function toSeconds(ms: number): number {
-  return Math.max(1, Math.floor(ms / 1000));
+  return Math.max(1, Math.floor((ms + EMIT_ALLOWANCE_MS) / 1000));
 }
