@@ -47,6 +47,8 @@ export interface ServerToClientEvents {
 /** Sent by the browser. */
 export interface ClientToServerEvents {
   'request-qr': () => void;
+  /** Any punctuation; see `parsePhoneNumber`. */
+  'request-pairing-code': (payload: { phoneNumber: string }) => void;
 }
 
 /** Russian, as the existing clients show it to salon owners verbatim. */
