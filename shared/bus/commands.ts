@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { context } from '@opentelemetry/api';
 import type { Msg } from 'nats';
 import {
@@ -68,12 +69,13 @@ export interface ServeOptions {
 
 /** Answers commands until drained. */
 export interface CommandServer extends AsyncDisposable {
-  /** Takes no further commands, answers those at hand, and resolves. Idempotent; never rejects. */
-  drain(): Promise<void>;
+  /** Takes no further commands and resolves when those at hand are answered, or after `timeoutMs` (5,000 unless told). Never rejects. */
+  drain(timeoutMs?: number): Promise<void>;
 }
 
 /** No command is longer; a body beyond is not parsed. */
 const MAX_COMMAND_BYTES = 4 * 1024;
+const DRAIN_TIMEOUT_MS = 5_000;
 const QUEUE_GROUP = 'whatsapp';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -171,11 +173,18 @@ function serve(
     onMessage: (message) => void track(message),
     onError,
   });
-  const drain = async () => {
+  const drain = async (timeoutMs = DRAIN_TIMEOUT_MS) => {
     await subscription.drain();
-    await Promise.all(inFlight);
+    await settledWithin(inFlight, timeoutMs);
   };
   return { drain, [Symbol.asyncDispose]: drain };
+}
+
+async function settledWithin(promises: Iterable<Promise<void>>, timeoutMs: number): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
+  await Promise.race([Promise.all(promises), late]);
+  timer.abort();
 }
 
 async function answer(

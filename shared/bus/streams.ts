@@ -75,6 +75,8 @@ export async function readStreamCreation(bus: BusConnection, stream: string): Pr
 
 interface StreamInfo {
   readonly created: string;
+  /** Absent on a server that is in no cluster. */
+  readonly cluster?: unknown;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
@@ -97,12 +99,14 @@ async function ensureStream(bus: BusConnection, want: StreamConfig, mayChange: b
 
 async function reconcile(
   bus: BusConnection,
-  { config }: StreamInfo,
+  { config, cluster }: StreamInfo,
   { want, mayChange }: { readonly want: StreamConfig; readonly mayChange: boolean },
 ): Promise<void> {
   const differences = compareStream(config, want).filter(({ field }) => mayChange || field !== 'num_replicas');
   if (differences.length === 0) return;
-  if (!mayChange) throw new StreamIncompatibleError(want.name, differences);
+  // A server without a cluster takes an update to more replicas and makes none: seen on 2.9.10.
+  const impossible = cluster === undefined && want.num_replicas > 1;
+  if (!mayChange || impossible) throw new StreamIncompatibleError(want.name, differences);
   let updated: StreamInfo;
   try {
     updated = toStreamInfo(await askJetStream(bus, `STREAM.UPDATE.${want.name}`, { ...config, ...want }));
@@ -129,11 +133,11 @@ async function readStream(bus: BusConnection, stream: string): Promise<StreamInf
 }
 
 function toStreamInfo(answer: object): StreamInfo {
-  const { created, config } = answer as { created?: unknown; config?: unknown };
+  const { created, config, cluster } = answer as { created?: unknown; config?: unknown; cluster?: unknown };
   if (typeof created !== 'string' || typeof config !== 'object' || config === null) {
     throw new BusError('BUS_BAD_ANSWER', 'the stream information lacks its creation time or configuration');
   }
-  return { created, config: config as Readonly<Record<string, unknown>> };
+  return { created, config: config as Readonly<Record<string, unknown>>, cluster };
 }
 
 /** A JetStream without a leader answers 503, one that is starting not at all. */
