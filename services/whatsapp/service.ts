@@ -21,6 +21,11 @@ import { loadKeyring } from './store/load-keyring.ts';
 import { migrate } from './store/migrate.ts';
 import { SessionStore } from './store/session-store.ts';
 
+export interface WhatsAppOverrides extends OwnershipOverrides {
+  /** How long each QR is shown, in ms. */
+  readonly qrTimeoutMs?: number;
+}
+
 export interface WhatsAppService extends Service {
   readonly port: number;
   readonly pool: SessionPool;
@@ -38,7 +43,7 @@ export async function startWhatsApp(
   config: WhatsAppConfig,
   logger: Logger,
   stopping?: AbortSignal,
-  overrides: OwnershipOverrides = {},
+  overrides: WhatsAppOverrides = {},
 ): Promise<WhatsAppService> {
   await using stack = new AsyncDisposableStack();
   const metrics = createProcessMetrics('whatsapp', readVersion());
@@ -65,7 +70,7 @@ export async function startWhatsApp(
   const db = stack.use(await openStore(config, instruments));
   parts.db = db;
   const store = new SessionStore(db, await loadKeyring({ ...toKeyringSource(config) }));
-  const client = await loadClient(store, config.whatsapp, logger);
+  const client = await loadClient(store, { config: config.whatsapp, logger, qrTimeoutMs: overrides.qrTimeoutMs });
 
   const observer = { onStatus: instruments.natsStatus.bind(instruments) };
   const bus = stack.use(await BusConnection.connect({ ...config.nats, name: 'whatsapp', observer }, stopping));

@@ -4,8 +4,6 @@ import {
   type AuthenticationCreds,
   type UserFacingSocketConfig,
 } from '@whiskeysockets/baileys';
-import type { Logger } from '../../../shared/telemetry/logger.ts';
-import type { WhatsAppConfig } from '../config.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import { toAccount, type Account } from './account.ts';
 import { CredsSaver, readLinkedCreds, signalKeyStore } from './baileys-auth.ts';
@@ -18,6 +16,7 @@ import type {
   WhatsAppClient,
   WhatsAppSocket,
 } from './companion-device.ts';
+import type { ClientOptions } from './load-client.ts';
 
 /**
  * WhatsApp through Baileys 7.0.0-rc14. A root key replaces WhatsApp's for the whole process; the configuration allows
@@ -27,7 +26,8 @@ export class BaileysClient implements WhatsAppClient {
   readonly #store: SessionStore;
   readonly #config: Omit<UserFacingSocketConfig, 'auth'>;
 
-  constructor(store: SessionStore, { url, rootKey, version }: WhatsAppConfig['whatsapp'], logger: Logger) {
+  constructor(store: SessionStore, { config, logger, qrTimeoutMs }: ClientOptions) {
+    const { url, rootKey, version } = config;
     this.#store = store;
     if (rootKey) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(rootKey);
     this.#config = {
@@ -36,6 +36,7 @@ export class BaileysClient implements WhatsAppClient {
       markOnlineOnConnect: false,
       syncFullHistory: false,
       ...(url && { waWebSocketUrl: url }),
+      ...(qrTimeoutMs !== undefined && { qrTimeout: qrTimeoutMs }),
       ...(version && { version: [...version] }),
     };
   }

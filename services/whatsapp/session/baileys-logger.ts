@@ -7,16 +7,18 @@ type BaileysLogger = NonNullable<UserFacingSocketConfig['logger']>;
 const IDENTIFIERS = /[0-9]{5,}|[A-Za-z0-9+/_=-]{20,}/g;
 const MAX_LENGTH = 300;
 
+/** Every end of a stream; the session itself tells why it closed. */
+const ROUTINE = 'stream errored out';
+
 /**
  * The logger given to Baileys. Its objects hold whole nodes, keys, QRs and JIDs, so they are dropped; of a message and
- * of an error's message everything that looks like an identifier or a key is replaced. Below `warn` nothing passes.
+ * of an error's message everything that looks like an identifier or a key is replaced. Below `warn` nothing passes, and
+ * the rest is one level lower than Baileys has it.
  */
 export function quietLogger(logger: Logger): BaileysLogger {
-  const write = (level: 'warn' | 'error') => (first: unknown, message?: string) => {
-    logger[level](
-      { detail: detailOf(first) },
-      `baileys: ${scrub(message ?? (typeof first === 'string' ? first : ''))}`,
-    );
+  const write = (level: 'warn' | 'debug') => (first: unknown, message?: string) => {
+    const text = message ?? (typeof first === 'string' ? first : '');
+    logger[text === ROUTINE ? 'debug' : level]({ detail: detailOf(first) }, `baileys: ${scrub(text)}`);
   };
   const quiet: BaileysLogger = {
     // Baileys compares it: at trace and debug it would render whole nodes.
@@ -25,8 +27,8 @@ export function quietLogger(logger: Logger): BaileysLogger {
     trace: drop,
     debug: drop,
     info: drop,
-    warn: write('warn'),
-    error: write('error'),
+    warn: write('debug'),
+    error: write('warn'),
   };
   return quiet;
 }
@@ -39,7 +41,7 @@ function detailOf(first: unknown): string | undefined {
   return found instanceof Error ? scrub(found.message) : undefined;
 }
 
-export function scrub(text: string): string {
+function scrub(text: string): string {
   return text.slice(0, MAX_LENGTH).replace(IDENTIFIERS, '#');
 }
 

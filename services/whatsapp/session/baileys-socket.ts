@@ -7,6 +7,7 @@ import {
 import { toAccount, type Account } from './account.ts';
 import { toCloseReason, type SocketClose } from './close-reason.ts';
 import type { SocketListener, WhatsAppSocket } from './companion-device.ts';
+import { qrLifetimeMs } from './qr-lifetime.ts';
 
 /** How long the server may take to answer a close frame. Baileys alone would wait for 30 s. */
 const CLOSE_TIMEOUT_MS = 1_500;
@@ -26,12 +27,15 @@ export class BaileysSocket implements WhatsAppSocket {
   readonly #sock: Sock;
   readonly #auth: AuthenticationState;
   readonly #listener: SocketListener;
+  readonly #qrTimeoutMs: number | undefined;
+  #qrsShown = 0;
   #over = false;
   #name: string | undefined;
 
   constructor({ config, auth, listener, onCredentials }: BaileysSocketOptions) {
     this.#auth = auth;
     this.#listener = listener;
+    this.#qrTimeoutMs = config.qrTimeout;
     this.#name = auth.creds.me?.name;
     this.#sock = makeWASocket({ ...config, auth });
     this.#sock.ev.on('creds.update', () => {
@@ -67,13 +71,19 @@ export class BaileysSocket implements WhatsAppSocket {
   /** Fields repeat between updates and each may stand alone, so each is looked at by itself. */
   #onUpdate({ qr, isNewLogin, connection, lastDisconnect }: BaileysEventMap['connection.update']): void {
     if (this.#over) return;
-    if (qr !== undefined) this.#listener.onQr(qr);
+    if (qr !== undefined) this.#showQr(qr);
     if (isNewLogin) this.#listener.onNewLogin(this.#account());
     if (connection === 'open') this.#listener.onOpen(this.#account());
     if (connection === 'close') {
       this.#over = true;
       this.#listener.onClose(toCloseReason(toSocketClose(lastDisconnect?.error)));
     }
+  }
+
+  #showQr(qr: string): void {
+    const ttlMs = qrLifetimeMs(this.#qrsShown, this.#qrTimeoutMs);
+    this.#qrsShown += 1;
+    this.#listener.onQr(qr, ttlMs);
   }
 
   #noticeName(): void {

@@ -4,7 +4,8 @@ import type { CloseReason } from './close-reason.ts';
 
 /** What a WhatsApp socket tells, in the order in which it happened. Nothing comes after `onClose`, nor after `close()`. */
 export interface SocketListener {
-  onQr(text: string): void;
+  /** `ttlMs`: how long it can be scanned from now on. */
+  onQr(text: string, ttlMs: number): void;
   /** The phone accepted the device; a close for a restart follows. */
   onNewLogin(account: Account): void;
   onOpen(account: Account): void;

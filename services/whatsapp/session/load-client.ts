@@ -4,13 +4,16 @@ import type { SessionStore } from '../store/session-store.ts';
 import type { WhatsAppClient } from './companion-device.ts';
 import { guardConsole } from './console-guard.ts';
 
+export interface ClientOptions {
+  readonly config: WhatsAppConfig['whatsapp'];
+  readonly logger: Logger;
+  /** How long each QR is shown, in ms; WhatsApp's own times when absent. */
+  readonly qrTimeoutMs?: number | undefined;
+}
+
 /** Loads Baileys, behind the console guard: neither it nor libsignal has ever had the console when this resolves. */
-export async function loadClient(
-  store: SessionStore,
-  config: WhatsAppConfig['whatsapp'],
-  logger: Logger,
-): Promise<WhatsAppClient> {
+export async function loadClient(store: SessionStore, options: ClientOptions): Promise<WhatsAppClient> {
   guardConsole();
   const { BaileysClient } = await import('./baileys-client.ts');
-  return new BaileysClient(store, config, logger);
+  return new BaileysClient(store, options);
 }

@@ -1,3 +1,4 @@
+import { ROOT_CONTEXT, context } from '@opentelemetry/api';
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import type { OrderedEvent } from '../../../shared/contract/events.ts';
 import { isTerminal, type SessionState } from '../../../shared/contract/session-state.ts';
@@ -146,8 +147,12 @@ export class Session implements DeviceOwner {
     this.#busy = true;
     // Now, not when the step is done: this is the moment that WhatsApp reported it.
     const occurred = this.#now();
-    for (let next = this.#inputs.shift(); next && !this.#ending; next = this.#inputs.shift())
-      this.#handle(next, occurred);
+    // A socket outlives the command that opened it, and is no part of that trace.
+    context.with(ROOT_CONTEXT, () => {
+      for (let next = this.#inputs.shift(); next && !this.#ending; next = this.#inputs.shift()) {
+        this.#handle(next, occurred);
+      }
+    });
     this.#busy = false;
   }
 
@@ -272,7 +277,7 @@ export class Session implements DeviceOwner {
       if (number === this.#socketNumber) this.dispatch(input);
     };
     return {
-      onQr: (text) => tell({ kind: 'qr', text }),
+      onQr: (text, ttlMs) => tell({ kind: 'qr', text, ttlMs }),
       onNewLogin: (account) => tell({ kind: 'new-login', account }),
       onOpen: (account) => tell({ kind: 'open', account }),
       onAccount: (account) => tell({ kind: 'account', account }),

@@ -36,8 +36,6 @@ export interface Machine {
   readonly ending?: Ending;
   /** Closes in a row; see `ClosedSocket`. */
   readonly attempt: number;
-  /** QRs shown by the current socket. */
-  readonly qrsShown: number;
   /** When the current socket opened, in ms since the epoch. */
   readonly openedAt?: number;
   readonly loggingOut: boolean;
@@ -54,7 +52,7 @@ export type Input =
   | { readonly kind: 'start' }
   | { readonly kind: 'request-qr' }
   | { readonly kind: 'logout' }
-  | { readonly kind: 'qr'; readonly text: string }
+  | { readonly kind: 'qr'; readonly text: string; readonly ttlMs: number }
   /** The phone accepted the device (`isNewLogin`); WhatsApp will ask for a restart. */
   | { readonly kind: 'new-login'; readonly account: Account }
   /** `connection === 'open'`, the only thing that means connected. */
@@ -89,13 +87,9 @@ export interface Surroundings {
   readonly random: () => number;
 }
 
-/** Baileys shows the first QR for 60 s and each further one for 20 s (`Socket/socket.js`, `qrTimeout` unset). */
-const FIRST_QR_TTL_MS = 60_000;
-const NEXT_QR_TTL_MS = 20_000;
-
 /** A session before its first step: new, or as it was restored from its row. */
 export function initialMachine(linked: boolean, account: Account = {}): Machine {
-  return { state: 'starting', phase: 'resting', account, linked, attempt: 0, qrsShown: 0, loggingOut: false };
+  return { state: 'starting', phase: 'resting', account, linked, attempt: 0, loggingOut: false };
 }
 
 /** The whole behaviour of a session: from a state and an input to the next state, at most one event, and effects in order. */
@@ -113,7 +107,7 @@ export function step(machine: Machine, input: Input, around: Surroundings): Step
     case 'logout':
       return logout(machine);
     case 'qr':
-      return showQr(machine, input.text, around);
+      return showQr(machine, input, around);
     case 'new-login': {
       const account = { ...machine.account, ...input.account };
       return { machine: { ...clear(machine), state: 'linked', linked: true, account }, event: 'linked', effects: [] };
@@ -173,12 +167,11 @@ function logout(machine: Machine): Step {
   return { ...opening, effects: [{ kind: 'cancel-retry' }, ...effects] };
 }
 
-function showQr(machine: Machine, text: string, { nowMs }: Surroundings): Step {
+function showQr(machine: Machine, { text, ttlMs }: Extract<Input, { kind: 'qr' }>, { nowMs }: Surroundings): Step {
   if (machine.phase !== 'opening' || machine.linked) return stay(machine);
-  const ttlMs = machine.qrsShown === 0 ? FIRST_QR_TTL_MS : NEXT_QR_TTL_MS;
   const qr = { text, ttlMs, expiresAt: nowMs + ttlMs };
   // WhatsApp answered: what went wrong before is over.
-  const shown = { ...clear(machine), state: 'qr', qr, qrsShown: machine.qrsShown + 1, attempt: 0 } as const;
+  const shown = { ...clear(machine), state: 'qr', qr, attempt: 0 } as const;
   return { machine: shown, event: 'qr', effects: [] };
 }
 
@@ -236,7 +229,7 @@ function end(machine: Machine, state: 'logged-out' | 'failed', reason: string): 
 
 function openSocket(machine: Machine, event?: EventType): Step {
   return {
-    machine: { ...machine, phase: 'opening', qrsShown: 0 },
+    machine: { ...machine, phase: 'opening' },
     ...(event && { event }),
     // Credentials of a pairing that did not finish are not used twice: the phone may hold the other half.
     effects: [{ kind: 'open-socket', credentials: machine.linked ? 'kept' : 'fresh' }],
