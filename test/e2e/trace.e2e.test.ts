@@ -27,7 +27,7 @@ async function traceparentOfConnect(): Promise<{ found: () => string | undefined
   const seen: string[] = [];
   nats.subscribe(eventsSubject(parseCompanyId(SALON)), {
     callback: (_error, message) => {
-      const { type } = message.json<{ type: string }>();
+      const { type } = message.json() as { type: string };
       if (type === 'connected') seen.push(message.headers?.get(TRACEPARENT) ?? '');
     },
   });
