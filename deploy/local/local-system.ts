@@ -1,17 +1,14 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { claimDataFolder } from './data-folder.ts';
 import { GuardHandle } from './guard-handle.ts';
 import { readOrCreateJwtSecret } from './jwt-secret.ts';
-import { LocalProcess, type ProcessFailedError } from './local-process.ts';
+import { LocalProcess } from './local-process.ts';
 import { LogFile } from './log-file.ts';
 import { formatLogLine, isWarning } from './log-line.ts';
 import type { LocalOptions } from './options.ts';
 import { STOP_TIMEOUT_MS, toSettings, toSpec, type ProcessName, type Settings } from './process-specs.ts';
-import { MAX_RESTARTS, RestartBudget } from './restart-budget.ts';
+import { Revival } from './revival.ts';
 import { readRootKey } from './simulator-root-key.ts';
-
-const RESTART_DELAY_MS = 1000;
 
 /** Writes one line for the person at the terminal. */
 export type Say = (line: string) => void;
@@ -26,9 +23,9 @@ export class LocalSystem implements AsyncDisposable {
   readonly #say: Say;
   readonly #resources = new AsyncDisposableStack();
   readonly #processes = new Map<ProcessName, LocalProcess>();
-  readonly #budgets = new Map<ProcessName, RestartBudget>();
   readonly #stopping = new AbortController();
   readonly #failed = Promise.withResolvers<never>();
+  readonly #revival: Revival<ProcessName>;
   #settings: Settings | undefined;
   #guard: GuardHandle | undefined;
   #starting: Promise<unknown> | undefined;
@@ -38,6 +35,12 @@ export class LocalSystem implements AsyncDisposable {
     this.#options = options;
     this.#say = say;
     this.#failed.promise.catch(() => undefined);
+    this.#revival = new Revival({
+      start: (name) => this.startProcess(name),
+      fail: this.#failed.reject,
+      say,
+      signal: this.#stopping.signal,
+    });
   }
 
   /** Rejects with ProcessFailedError when a process died too often. */
@@ -129,30 +132,10 @@ export class LocalSystem implements AsyncDisposable {
       onLine: (line) => {
         if (this.#options.verbose || isWarning(line)) this.#say(formatLogLine(name, line));
       },
-      onUnexpectedEnd: (failure) => void this.#revive(name, failure),
+      onUnexpectedEnd: (failure) => void this.#revival.revive(name, failure),
       onPidChange: () => this.#tellGuard(),
     });
     this.#processes.set(name, process);
-    this.#budgets.set(name, new RestartBudget());
-  }
-
-  /** Never rejects: a failure that lasts fails the system. */
-  async #revive(name: ProcessName, failure: ProcessFailedError): Promise<void> {
-    const { signal } = this.#stopping;
-    if (signal.aborted) return;
-    if (this.#budgets.get(name)?.take(performance.now()) !== true) {
-      this.#say(`${name} keeps ending (${MAX_RESTARTS} restarts within a minute): everything is stopped`);
-      this.#failed.reject(failure);
-      return;
-    }
-    this.#say(`${failure.message}; it comes back in ${RESTART_DELAY_MS / 1000} s`);
-    try {
-      await sleep(RESTART_DELAY_MS, undefined, { signal });
-      await this.startProcess(name);
-      this.#say(`${name.padEnd(9)}  ready again`);
-    } catch (error) {
-      if (!signal.aborted) await this.#revive(name, error as ProcessFailedError);
-    }
   }
 
   async #stop(): Promise<void> {
