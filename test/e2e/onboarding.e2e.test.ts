@@ -36,7 +36,10 @@ async function scanWithPhone(qr: string): Promise<void> {
   await phone.goto(system.phoneUrl);
   await phone.getByRole('textbox', { name: 'Text of a QR code' }).fill(qr);
   await phone.getByRole('button', { name: 'Scan pasted text' }).click();
-  await phone.getByRole('status').filter({ hasText: /linked/i }).waitFor();
+  await phone
+    .getByRole('status')
+    .filter({ hasText: /linked/i })
+    .waitFor();
   await phone.close();
 }
 

@@ -38,7 +38,7 @@ async function traceparentOfConnect(): Promise<{ found: () => string | undefined
 test('a connect has one trace id in the NATS header, in the logs of both services and in an exemplar', async () => {
   const header = await traceparentOfConnect();
   using browser = new TestBrowser(system.socketUrl, { auth: { token: await system.token(SALON) } });
-  const { qr } = await browser.got<{ qr: string }>('qr-update');
+  const { qr } = await browser.got('qr-update');
   await scanWith(system.phoneUrl, '79990000001', qr);
   await browser.got('whatsapp-connected');
 
@@ -60,6 +60,8 @@ test('a connect has one trace id in the NATS header, in the logs of both service
     .split('\n')
     .filter((line) => line.startsWith('whatsapp_connect_to_emit_duration_seconds_bucket{') && line.includes(traceId));
   expect(exemplars).toEqual([
-    expect.stringMatching(new RegExp(`event="connected".*delivery="live".*# \\{trace_id="${traceId}",span_id="[0-9a-f]{16}"\\}`)),
+    expect.stringMatching(
+      new RegExp(`event="connected".*delivery="live".*# \\{trace_id="${traceId}",span_id="[0-9a-f]{16}"\\}`),
+    ),
   ]);
 });
