@@ -39,7 +39,7 @@ test('a connect has one trace id in the NATS header, in the logs of both service
   const header = await traceparentOfConnect();
   using browser = new TestBrowser(system.socketUrl, { auth: { token: await system.token(SALON) } });
   const { qr } = await browser.got('qr-update');
-  await scanWith(system.phoneUrl, '79990000001', qr);
+  await scanWith(system.phoneUrl, '79990000001', String(qr));
   await browser.got('whatsapp-connected');
 
   const traceparent = await waitFor(header.found, { what: 'the connected event' });
