@@ -11,7 +11,7 @@ import {
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 import type { CompanyId } from '../contract/company-id.ts';
-import { EVENTS_STREAM, eventsSubject } from '../contract/subjects.ts';
+import { EVENTS_STREAM, EVENTS_WILDCARD, eventsSubject } from '../contract/subjects.ts';
 import { ConfirmedPublisher, type ConfirmedPublisherOptions, type PublishRetry } from './confirmed-publisher.ts';
 import { askJetStream } from './jetstream-api.ts';
 import { natsOf } from './nats-connection.ts';
@@ -236,6 +236,25 @@ describe('when the stream is gone', () => {
     expect(await publisher.publish(company, testEvent(company, { epoch: 1, seq: 2 }))).toEqual({ kind: 'stored' });
     expect(missing).toBe(1);
     expect(await storedIds()).toEqual([`${company}:1:2`]);
+  });
+
+  test('the first event of a company brings it back too', async () => {
+    const publisher = startPublisher();
+    await askJetStream(connection.bus, `STREAM.DELETE.${EVENTS_STREAM}`);
+    expect(await publisher.publish(company, testEvent(company, { epoch: 1, seq: 1 }))).toEqual({ kind: 'stored' });
+  });
+
+  test('one that cannot be created is told of, and publishing goes on when it can', async () => {
+    const failures: unknown[] = [];
+    const publisher = startPublisher({ onStreamMissing: (failure) => failures.push(failure) });
+    await askJetStream(connection.bus, `STREAM.DELETE.${EVENTS_STREAM}`);
+    const other = { name: 'OTHER', subjects: [EVENTS_WILDCARD], storage: 'memory', no_ack: true };
+    await askJetStream(connection.bus, 'STREAM.CREATE.OTHER', other);
+    const outcome = publisher.publish(company, testEvent(company, { epoch: 1, seq: 1 }));
+    const failure = await waitFor(() => failures[0], { what: 'the failure to create the stream' });
+    expect(failure).toMatchObject({ code: 'BUS_REFUSED' });
+    await askJetStream(connection.bus, 'STREAM.DELETE.OTHER');
+    expect(await outcome).toEqual({ kind: 'stored' });
   });
 
   test('one that somebody else created again meanwhile is noticed by its sequence', async () => {

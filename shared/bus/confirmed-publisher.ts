@@ -35,8 +35,8 @@ export interface ConfirmedPublisherOptions {
   readonly onRetry?: (retry: PublishRetry) => void;
   /** All waiting events, whenever their number changes. */
   readonly onQueueDepth?: (depth: number) => void;
-  /** Nobody took an event: the stream was gone and has been created again if that was possible. */
-  readonly onStreamMissing?: () => void;
+  /** The stream was gone and has been created again, or could not be: then `failure` says why and it is tried again. */
+  readonly onStreamMissing?: (failure?: unknown) => void;
 }
 
 export interface EventMessage {
@@ -172,7 +172,7 @@ export class ConfirmedPublisher implements AsyncDisposable {
 
   async #beforeRetry(end: SubjectEnd, retry: Omit<PublishRetry, 'companyId'>): Promise<void> {
     this.#options.onRetry?.({ companyId: end.companyId, ...retry });
-    if (retry.error.code === 'BUS_NO_RESPONDERS') {
+    if (saysStreamIsGone(retry.error)) {
       end.lastSeq = undefined;
       await this.#ensureStreams();
     }
@@ -191,10 +191,10 @@ export class ConfirmedPublisher implements AsyncDisposable {
     });
     try {
       await this.#ensuring;
-    } catch {
-      // The next attempt fails for the same reason and tells it.
+      this.#options.onStreamMissing?.();
+    } catch (error) {
+      this.#options.onStreamMissing?.(error);
     }
-    this.#options.onStreamMissing?.();
   }
 
   #laneOf(companyId: CompanyId): Lane {
@@ -252,6 +252,11 @@ function requireSize(body: Uint8Array, headers: Readonly<Record<string, string>>
     body.length + 80,
   );
   if (size > MAX_EVENT_BYTES) throw new BusError('BUS_TOO_LARGE', `${size} bytes, the stream takes ${MAX_EVENT_BYTES}`);
+}
+
+/** A publish finds nobody listening on the subject, a read of the subject's end no stream of that name. */
+function saysStreamIsGone(error: BusError): boolean {
+  return error.code === 'BUS_NO_RESPONDERS' || isServerError(error, ServerError.streamNotFound);
 }
 
 function isHopeless(error: unknown): boolean {
