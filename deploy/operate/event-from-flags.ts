@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { parseCompanyId, reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { decodeEvent } from '../../shared/contract/decode-event.ts';
 import { EVENT_SCHEMAS } from '../../shared/contract/events.ts';
+import { parsePhoneNumber } from '../../shared/contract/phone-number.ts';
 import { UsageError } from './usage-error.ts';
 
 const FLAGS = {
@@ -59,7 +60,8 @@ function toEvent(
 ) {
   const ttlMs = Math.round(toNumber('--ttl', flags.ttl ?? '60') * 1000);
   const expiry = { expiresAt: nowMs + ttlMs, ttlMs };
-  const phoneNumber = flags.phone?.replaceAll(/[\s()+.-]/g, '');
+  // What is no phone number goes on as it is: the schema refuses it by name.
+  const phoneNumber = parsePhoneNumber(flags.phone) ?? flags.phone;
   return {
     type,
     companyId,

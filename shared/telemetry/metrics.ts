@@ -33,9 +33,7 @@ export class Metrics {
   readonly #instruments = new Map<MetricName, Counter | Gauge | Histogram>();
 
   counter<Name extends MetricNameOf<'counter'>>(name: Name): Counter<LabelsOf<Name>> {
-    return this.#once(name, () => new Counter({ ...this.#options(name), enableExemplars: false })) as Counter<
-      LabelsOf<Name>
-    >;
+    return this.#once(name, () => new Counter({ ...this.#options(name), enableExemplars: false }));
   }
 
   /** `collect` runs at each scrape, before the gauge is read. */
@@ -43,7 +41,7 @@ export class Metrics {
     return this.#once(name, () => {
       const gauge: Gauge = new Gauge({ ...this.#options(name), ...(collect && { collect: () => collect(gauge) }) });
       return gauge;
-    }) as Gauge<LabelsOf<Name>>;
+    });
   }
 
   histogram<Name extends MetricNameOf<'histogram'>>(name: Name): DurationHistogram<LabelsOf<Name>> {
