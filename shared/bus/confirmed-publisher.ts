@@ -13,8 +13,6 @@ import { attemptPublish, type Publication, type PublishOutcome, type SubjectEnd 
 import { PublisherStoppedError, PublishQueueFullError, PublishRefusedError } from './publisher-errors.ts';
 import { ensureStreams, type StreamOptions } from './streams.ts';
 
-export type { PublishOutcome };
-
 export interface PublishRetry {
   readonly companyId: CompanyId;
   readonly id: string;
