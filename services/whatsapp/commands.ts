@@ -1,11 +1,12 @@
 import { SpanKind, trace } from '@opentelemetry/api';
 import { serveAssignments, serveCommands, type CommandServer, type ServeOptions } from '../../shared/bus/commands.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
-import type { Command, CommandErrorCode, CommandReply } from '../../shared/contract/commands.ts';
+import type { Command, CommandErrorCode, CommandName, CommandReply } from '../../shared/contract/commands.ts';
 import { parseCompanyId, reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { COMMANDS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
 import type { Instruments } from './instruments.ts';
+import { toSnapshot } from './session/session-event.ts';
 import { SessionLimitError, type SessionPool } from './session/session-pool.ts';
 import type { Session } from './session/session.ts';
 
@@ -78,33 +79,30 @@ export class Commands {
     const timeLeftMs = Math.max(1, deadline - Date.now() - ANSWER_MARGIN_MS);
     if (name === 'status') {
       const session = this.#options.pool().get(companyId);
-      return session ? snapshotOf(session, timeLeftMs) : { ok: true };
+      if (!session) return { ok: true };
+      return (await within(snapshotOf(session), timeLeftMs)) ?? this.#inTheMeantime(companyId);
     }
-    const session = await this.#acquire(companyId, timeLeftMs);
-    if (!('companyId' in session)) return session;
-    if (name === 'logout') return this.#logout(session, timeLeftMs);
-    if (session.machine.phase === 'blocked') {
-      return refusal('CREDENTIALS_UNREADABLE', 'the stored credentials of the company cannot be read');
-    }
-    session.dispatch({ kind: name });
-    return snapshotOf(session, timeLeftMs);
-  }
-
-  async #acquire(companyId: CompanyId, timeLeftMs: number): Promise<Session | CommandReply> {
-    const pool = this.#options.pool();
-    const held = pool.get(companyId);
     try {
-      const acquired = await within(pool.acquire(companyId), timeLeftMs);
-      if (acquired) return acquired;
+      // Carried out also when it takes longer than the sender waits: he asked for it, and asks again.
+      const carriedOut = this.#carryOut(companyId, name);
+      return (await within(carriedOut, timeLeftMs)) ?? this.#inTheMeantime(companyId);
     } catch (error) {
       if (error instanceof SessionLimitError) return refusal('SESSION_LIMIT', error.message);
       throw error;
     }
-    // Its last event is not stored yet, so it cannot be followed by a new session: what it says is still the truth.
-    return held ? snapshotOf(held, 1) : refusal('INTERNAL', 'the session could not be taken over in time');
   }
 
-  async #logout(session: Session, timeLeftMs: number): Promise<CommandReply> {
+  async #carryOut(companyId: CompanyId, name: Exclude<CommandName, 'status'>): Promise<CommandReply> {
+    const session = await this.#options.pool().acquire(companyId);
+    if (name === 'logout') return this.#logOut(session);
+    if (session.machine.phase === 'blocked') {
+      return refusal('CREDENTIALS_UNREADABLE', 'the stored credentials of the company cannot be read');
+    }
+    session.dispatch({ kind: name });
+    return snapshotOf(session);
+  }
+
+  async #logOut(session: Session): Promise<CommandReply> {
     const { phase, state, linked } = session.machine;
     if (phase === 'resting' && state === 'starting' && !linked) {
       // Taken over for this command alone, and there is nothing to log out.
@@ -112,13 +110,20 @@ export class Commands {
       return { ok: true };
     }
     session.dispatch({ kind: 'logout' });
-    await within(session.ended, timeLeftMs);
-    return snapshotOf(session, 1);
+    await session.ended;
+    return snapshotOf(session);
+  }
+
+  /** What can be said while the stream or the database keeps the command waiting. */
+  #inTheMeantime(companyId: CompanyId): CommandReply {
+    const event = this.#options.pool().get(companyId)?.lastEvent;
+    if (!event) return refusal('INTERNAL', 'the session could not be taken over in time');
+    return { ok: true, event: toSnapshot(event, Date.now()) };
   }
 }
 
-async function snapshotOf(session: Session, timeLeftMs: number): Promise<CommandReply> {
-  const event = await session.snapshot(timeLeftMs);
+async function snapshotOf(session: Session): Promise<CommandReply> {
+  const event = await session.snapshot();
   return { ok: true, ...(event && { event }) };
 }
 

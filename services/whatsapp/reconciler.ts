@@ -6,8 +6,11 @@ import { backoffMs } from '../../shared/lifecycle/backoff.ts';
 import type { Instruments } from './instruments.ts';
 import type { Session } from './session/session.ts';
 
+/** What a round needs to know of a session. */
+export type ReconciledSession = Pick<Session, 'companyId' | 'quiet' | 'lastEvent' | 'republish'>;
+
 export interface ReconcilerOptions {
-  readonly sessions: () => readonly Session[];
+  readonly sessions: () => readonly ReconciledSession[];
   /** From any replica of the stream: fast, and possibly late. */
   readonly readLastEvent: (companyId: CompanyId) => Promise<StoredEvent | undefined>;
   /** From the stream's leader: never older than an acknowledged publish. */
@@ -84,7 +87,7 @@ export class Reconciler implements AsyncDisposable {
     this.#options.instruments.reconciled(cause, checked, republished, failed);
   }
 
-  async #check(session: Session): Promise<Finding> {
+  async #check(session: ReconciledSession): Promise<Finding> {
     for (const read of [this.#options.readLastEvent, this.#options.readLastEventFromLeader]) {
       if (!session.quiet || !session.lastEvent) return 'busy';
       const stored = await read(session.companyId);
@@ -107,7 +110,7 @@ export class Reconciler implements AsyncDisposable {
 }
 
 /** The stream's last event is the session's own newest one, or one published by hand that says the same. */
-function agrees({ companyId, lastEvent }: Session, { body }: StoredEvent): boolean {
+function agrees({ companyId, lastEvent }: ReconciledSession, { body }: StoredEvent): boolean {
   const decoded = decodeEvent(companyId, body);
   if (!decoded.ok || !lastEvent) return false;
   if (decoded.event.id !== undefined) return decoded.event.id === lastEvent.id;

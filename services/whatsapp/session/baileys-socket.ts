@@ -9,7 +9,7 @@ import { toCloseReason, type SocketClose } from './close-reason.ts';
 import type { SocketListener, WhatsAppSocket } from './companion-device.ts';
 import { qrLifetimeMs } from './qr-lifetime.ts';
 
-/** How long the server may take to answer a close frame. Baileys alone would wait for 30 s. */
+/** How long the server may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 1_500;
 
 export interface BaileysSocketOptions {
@@ -38,6 +38,7 @@ export class BaileysSocket implements WhatsAppSocket {
     this.#qrTimeoutMs = config.qrTimeout;
     this.#name = auth.creds.me?.name;
     this.#sock = makeWASocket({ ...config, auth });
+    boundClosing(this.#sock.ws);
     this.#sock.ev.on('creds.update', () => {
       onCredentials();
       this.#noticeName();
@@ -62,10 +63,7 @@ export class BaileysSocket implements WhatsAppSocket {
     const closed = closedOf(ws);
     // As if the server had closed: only then do queries under way end now instead of after their 60 s.
     ws.emit('close');
-    void this.#sock.end(undefined);
-    const timer = setTimeout(() => terminate(ws), CLOSE_TIMEOUT_MS);
     await closed;
-    clearTimeout(timer);
   }
 
   /** Fields repeat between updates and each may stand alone, so each is looked at by itself. */
@@ -126,6 +124,18 @@ function closedOf(client: Sock['ws']): Promise<void> {
   });
 }
 
-function terminate(client: Sock['ws']): void {
-  webSocketOf(client)?.terminate();
+/**
+ * Baileys tells of a close only after the server has answered the close frame, for which `ws` waits 30 s; the server of
+ * a line that was lost never does.
+ */
+function boundClosing(client: Sock['ws']): void {
+  const close = client.close.bind(client);
+  client.close = async () => {
+    const timer = setTimeout(() => webSocketOf(client)?.terminate(), CLOSE_TIMEOUT_MS);
+    try {
+      await close();
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }

@@ -157,8 +157,8 @@ export class Session implements DeviceOwner {
   }
 
   /** The current state as an answer to somebody who asks, once what led to it has a place; `undefined` before any event. */
-  async snapshot(timeoutMs: number): Promise<OrderedEvent | undefined> {
-    if (!this.#outbox.idle && this.#outbox.last?.state !== this.#machine.state) await this.#outbox.settled(timeoutMs);
+  async snapshot(): Promise<OrderedEvent | undefined> {
+    if (!this.#outbox.idle && this.#outbox.last?.state !== this.#machine.state) await this.#outbox.settled();
     const { last } = this.#outbox;
     return last && toSnapshot(last, Date.now());
   }

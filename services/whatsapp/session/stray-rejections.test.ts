@@ -1,4 +1,3 @@
-import { Boom } from '@hapi/boom';
 import { expect, test } from 'vitest';
 import { isBaileysRejection } from './stray-rejections.ts';
 
@@ -9,7 +8,7 @@ function errorFrom(file: string): Error {
 }
 
 test.each([
-  new Boom('Connection Closed', { statusCode: 428 }),
+  Object.assign(new Error('Connection Closed'), { isBoom: true, output: { statusCode: 428 } }),
   errorFrom('file:///srv/node_modules/@whiskeysockets/baileys/lib/Socket/socket.js'),
   errorFrom('/srv/node_modules/libsignal/src/session_cipher.js'),
   errorFrom('C:\\srv\\node_modules\\libsignal\\src\\session_cipher.js'),
