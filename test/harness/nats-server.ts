@@ -75,9 +75,7 @@ export class NatsServer {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#process = child;
-    const endWithTest = () => child.kill('SIGKILL');
-    process.once('exit', endWithTest);
-    child.once('exit', () => process.removeListener('exit', endWithTest));
+    endWithThisProcess(child);
     child.stderr?.on('data', (chunk: Buffer) => {
       output.push(chunk.toString());
       if (output.length > 200) output.shift();
@@ -138,6 +136,20 @@ export class NatsServer {
 /** A real nats-server with JetStream on a port of its own; the binary is `NATS_SERVER_BIN` or the one in PATH. */
 export function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   return NatsServer.start(options);
+}
+
+/**
+ * A shell that waits for the end of a pipe which only this process holds, because a test process that is killed runs
+ * no exit handler of its own.
+ */
+function endWithThisProcess(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  const watchdog = spawn('sh', ['-c', 'read _; kill -9 "$0"', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  watchdog.unref();
+  child.once('exit', () => watchdog.kill('SIGKILL'));
 }
 
 /** The signal reaches one thread after the other: until it reached the last one the server still answers. */
