@@ -4,7 +4,7 @@ import type { Metrics } from '../../shared/telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import { Throttle } from './throttle.ts';
 
-export type Transport = 'websocket' | 'polling';
+type Transport = 'websocket' | 'polling';
 
 /** Why a browser is turned away: the `reason` label of `socketio_rejections_total`, in lower case. */
 export type RejectionCode =

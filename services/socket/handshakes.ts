@@ -40,7 +40,8 @@ const RETRY_AFTER_S = 15;
 export class Handshakes {
   readonly #options: HandshakesOptions;
   readonly #tickets = new WeakMap<IncomingMessage, AdmissionTicket>();
-  readonly #present = new WeakMap<object, MarketplaceSocket>();
+  /** Connections that are in the namespace or on their way: Socket.IO itself looks only when the middleware is through. */
+  readonly #joined = new WeakSet();
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
@@ -99,7 +100,9 @@ export class Handshakes {
 
   async #identify(socket: MarketplaceSocket): Promise<Identity> {
     const { verifier, rooms, instruments, maxPerCompany } = this.#options;
-    if (this.#present.get(socket.conn)?.connected) throw new ConnectError('ALREADY_CONNECTED', 'already connected');
+    if (this.#joined.has(socket.conn)) throw new ConnectError('ALREADY_CONNECTED', 'already connected');
+    this.#joined.add(socket.conn);
+    socket.once('disconnect', () => this.#joined.delete(socket.conn));
     const { headers, auth } = socket.handshake;
     const inAuth: unknown = auth['token'];
     const token = bearerOf(headers) ?? (typeof inAuth === 'string' ? inAuth : undefined);
@@ -112,7 +115,6 @@ export class Handshakes {
     if ((rooms.get(identity.companyId)?.size ?? 0) >= maxPerCompany) {
       throw new ConnectError('COMPANY_LIMIT', 'too many open pages of this company');
     }
-    this.#present.set(socket.conn, socket);
     return identity;
   }
 

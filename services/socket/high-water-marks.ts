@@ -6,7 +6,7 @@ import { comparePositions, positionOf, type Position } from '../../shared/contra
  * `shown`: the page shows it, or something published by hand after it. `duplicate` and `stale`: never show it.
  * `overtaken`: a live event came while it was read, so the read says nothing; read again.
  */
-export type LiveVerdict = 'newest' | 'held' | 'duplicate' | 'stale';
+type LiveVerdict = 'newest' | 'held' | 'duplicate' | 'stale';
 export type StoredVerdict = 'newest' | 'held' | 'shown' | 'stale' | 'overtaken';
 
 export interface LiveJudgement {

@@ -5,7 +5,7 @@ import type { Identity } from './auth.ts';
 type NoServerEvents = Record<string, never>;
 
 /** What the handshake leaves on a socket. */
-export interface SocketSession {
+interface SocketSession {
   identity: Identity;
 }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-export interface Asset {
+interface Asset {
   /** As `Content-Type`. */
   readonly type: string;
   readonly body: string;
