@@ -1,0 +1,26 @@
+import { comparePositions, positionOf, type Position } from '../contract/position.ts';
+import { SESSION_STATES } from '../contract/session-state.ts';
+import type { SessionStatePayload } from '../contract/socket-events.ts';
+
+/** Lets no state through that is older than one already let through, whichever replica of the gateway sends it. */
+export class SeenStates {
+  #newest: Position | undefined;
+
+  /** The newest position let through; what to put into `auth.seen` of the next handshake. */
+  get newest(): Position | undefined {
+    return this.#newest;
+  }
+
+  /**
+   * False for a state that must not be shown: one older than what was seen, or one that this client does not know. A
+   * state published by hand has no position: it passes and leaves the mark where it is.
+   */
+  admit(payload: SessionStatePayload): boolean {
+    if (!SESSION_STATES.includes(payload.state)) return false;
+    const position = positionOf(payload);
+    if (position === undefined) return true;
+    if (this.#newest !== undefined && comparePositions(position, this.#newest) < 0) return false;
+    this.#newest = position;
+    return true;
+  }
+}
