@@ -7,6 +7,7 @@ import type { Metrics } from '../../shared/telemetry/metrics.ts';
 import type { Exemplar, PublishTimings } from './publisher.ts';
 import { maskPhoneNumber } from './session/account.ts';
 import type { CloseReason } from './session/close-reason.ts';
+import type { MigrationReport } from './store/migrate.ts';
 
 const ROLE = { role: 'whatsapp' } as const;
 
@@ -151,6 +152,10 @@ export class Instruments {
 
   strayRejection(err: unknown): void {
     this.#logger.warn({ reason: err instanceof Error ? err.message : 'unknown' }, 'rejection inside baileys ignored');
+  }
+
+  migrated({ applied, imported }: MigrationReport): void {
+    if (applied.length > 0) this.#logger.info({ applied, ...(imported && { imported }) }, 'database migrated');
   }
 
   databaseConnectionLost(err: unknown): void {

@@ -17,6 +17,7 @@ import { loadClient } from './session/load-client.ts';
 import type { SessionPool } from './session/session-pool.ts';
 import { isBaileysRejection } from './session/stray-rejections.ts';
 import { openDatabase, type SqlDatabase } from './store/database.ts';
+import type { Keyring } from './store/encryption.ts';
 import { loadKeyring } from './store/load-keyring.ts';
 import { migrate } from './store/migrate.ts';
 import { SessionStore } from './store/session-store.ts';
@@ -67,9 +68,10 @@ export async function startWhatsApp(
   stack.defer(() => closeServer(server));
   const port = await listen(server, { port: config.httpPort, variable: 'WHATSAPP_HTTP_PORT', logger });
 
-  const db = stack.use(await openStore(config, instruments));
+  const keyring = await loadKeyring(toKeyringSource(config));
+  const db = stack.use(await openStore(config, keyring, instruments));
   parts.db = db;
-  const store = new SessionStore(db, await loadKeyring({ ...toKeyringSource(config) }));
+  const store = new SessionStore(db, keyring);
   const client = await loadClient(store, { config: config.whatsapp, logger, qrTimeoutMs: overrides.qrTimeoutMs });
 
   const observer = { onStatus: instruments.natsStatus.bind(instruments) };
@@ -90,14 +92,18 @@ export async function startWhatsApp(
   return { port, pool: ownership.pool, failed, stop: () => owned.disposeAsync() };
 }
 
-async function openStore({ databaseUrl, dataDir }: WhatsAppConfig, instruments: Instruments): Promise<SqlDatabase> {
+async function openStore(
+  { databaseUrl, dataDir }: WhatsAppConfig,
+  keyring: Keyring,
+  instruments: Instruments,
+): Promise<SqlDatabase> {
   const db = await openDatabase({
     databaseUrl,
     dataDir,
     onConnectionLost: (error) => instruments.databaseConnectionLost(error),
   });
   try {
-    await migrate(db);
+    instruments.migrated(await migrate(db, { keyring }));
     return db;
   } catch (error) {
     await db.close();

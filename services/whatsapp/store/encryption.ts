@@ -21,6 +21,14 @@ export interface ValueAddress {
   readonly id: string;
 }
 
+export function credsAddress(companyId: CompanyId): ValueAddress {
+  return { table: 'whatsapp_auth', companyId, type: '', id: '' };
+}
+
+export function keyAddress(companyId: CompanyId, type: string, id: string): ValueAddress {
+  return { table: 'whatsapp_keys', companyId, type, id };
+}
+
 export interface KeyringKeys {
   /** 32 bytes: everything is written with it. */
   readonly current: Uint8Array;
@@ -46,8 +54,13 @@ export class Keyring {
     this.#byId = new Map(keys.map((key) => [key.id.toString('hex'), key]));
   }
 
+  /** What everything that the current key encrypts begins with, and nothing else does. */
+  get currentHeader(): Buffer {
+    return Buffer.concat([Buffer.of(FORMAT), this.#current.id]);
+  }
+
   encrypt(text: string, address: ValueAddress): Buffer {
-    const header = Buffer.concat([Buffer.of(FORMAT), this.#current.id]);
+    const header = this.currentHeader;
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#current.forCompany(address.companyId), nonce);
     cipher.setAAD(toAad(header, address));

@@ -97,19 +97,48 @@ export interface FoundTable {
   readonly columns: readonly string[];
 }
 
-/** Tables of an earlier product hold our names. They were left exactly as they are. */
+/** Tables of an earlier product hold our names, and are not such as can be imported. They were left exactly as they are. */
 export class LegacyTablesError extends Error {
   readonly code = 'LEGACY_TABLES';
   readonly found: readonly FoundTable[];
 
-  constructor(found: readonly FoundTable[]) {
+  constructor(found: readonly FoundTable[], why: string) {
     const list = found.map(({ table, columns }) => `${table} (${columns.join(', ')})`).join('; ');
     super(
-      `the database already holds tables that this service did not make: ${list}. Nothing was changed: ` +
-        'move them away or use another database',
+      `the database already holds tables that this service did not make: ${list}. ${why}. Nothing was changed: ` +
+        'bring them into a form that can be imported, move them away, or use another database',
     );
     this.name = 'LegacyTablesError';
     this.found = found;
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
+export interface LegacyFinding {
+  /** Stable; closed list. */
+  readonly problem: string;
+  /** The same for people. */
+  readonly what: string;
+  readonly rows: number;
+  /** Company ids as they are stored, a few. */
+  readonly examples: readonly string[];
+}
+
+/** Rows of an earlier product that cannot be imported without a doubt. Everything was left exactly as it is. */
+export class LegacyRowsError extends Error {
+  readonly code = 'LEGACY_ROWS';
+  readonly findings: readonly LegacyFinding[];
+
+  constructor(findings: readonly LegacyFinding[]) {
+    const list = findings.map(
+      ({ problem, what, rows, examples }) => `${problem}: ${rows} ${what} (${examples.join(', ')})`,
+    );
+    super(`the legacy tables were not imported, and nothing was changed: ${list.join('; ')}`);
+    this.name = 'LegacyRowsError';
+    this.findings = findings;
   }
 
   shouldRetry(): boolean {

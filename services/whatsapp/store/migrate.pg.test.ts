@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startPostgres, type Postgres } from '../../../test/harness/postgres.ts';
 import { SQL_ENGINES, type SqlEngine } from '../../../test/harness/sql-engines.ts';
 import { openDatabase, type SqlDatabase } from './database.ts';
+import { Keyring } from './encryption.ts';
 import { migrate, type Migration } from './migrate.ts';
 
+const keyring = new Keyring({ current: randomBytes(32) });
 const OURS = ['whatsapp_auth', 'whatsapp_keys', 'whatsapp_migrations', 'whatsapp_sessions'];
 
 const good: Migration = {
@@ -40,19 +43,19 @@ describe.each(SQL_ENGINES)('migrate on $name', ({ start }) => {
   beforeEach(() => engine.empty());
 
   test('an empty database gets the tables, once', async () => {
-    await migrate(db);
-    await migrate(db);
+    await migrate(db, { keyring });
+    await migrate(db, { keyring });
     expect(await tables(db)).toEqual(OURS);
     expect(await db.query('SELECT number, name FROM whatsapp_migrations')).toEqual([{ number: 1, name: 'sessions' }]);
   });
 
   test('calls at once take turns', async () => {
-    await Promise.all([migrate(db), migrate(db), migrate(db)]);
+    await Promise.all([migrate(db, { keyring }), migrate(db, { keyring }), migrate(db, { keyring })]);
     expect(await tables(db)).toEqual(OURS);
   });
 
   test('a failed migration takes everything of its run back and names itself', async () => {
-    await expect(migrate(db, [good, bad])).rejects.toMatchObject({
+    await expect(migrate(db, { keyring, migrations: [good, bad] })).rejects.toMatchObject({
       code: 'MIGRATION_FAILED',
       migration: '0002-bad',
       cause: expect.objectContaining({ code: '42P01' }) as unknown,
@@ -61,46 +64,36 @@ describe.each(SQL_ENGINES)('migrate on $name', ({ start }) => {
   });
 
   test('a failed migration leaves what earlier runs did', async () => {
-    await migrate(db, [good]);
-    await expect(migrate(db, [good, bad])).rejects.toThrow(/0002-bad failed and was rolled back/);
+    await migrate(db, { keyring, migrations: [good] });
+    await expect(migrate(db, { keyring, migrations: [good, bad] })).rejects.toThrow(
+      /0002-bad failed and was rolled back/,
+    );
     expect(await tables(db)).toEqual(['one', 'whatsapp_migrations']);
     expect(await db.query('SELECT n FROM one')).toEqual([{ n: 1 }]);
   });
 
   test('the database takes statements after a failed migration', async () => {
-    await expect(migrate(db, [bad])).rejects.toMatchObject({ code: 'MIGRATION_FAILED' });
-    await migrate(db);
+    await expect(migrate(db, { keyring, migrations: [bad] })).rejects.toMatchObject({ code: 'MIGRATION_FAILED' });
+    await migrate(db, { keyring });
     expect(await tables(db)).toEqual(OURS);
   });
 
   test('a database that a newer release migrated is refused', async () => {
-    await migrate(db);
-    await db.query("INSERT INTO whatsapp_migrations (number, name) VALUES (2, 'of the future')");
-    await expect(migrate(db)).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW', unknown: [2] });
+    await migrate(db, { keyring });
+    await db.query("INSERT INTO whatsapp_migrations (number, name) VALUES (99, 'of the future')");
+    await expect(migrate(db, { keyring })).rejects.toMatchObject({ code: 'SCHEMA_TOO_NEW', unknown: [99] });
   });
 
   test.each([
-    ['both', ['whatsapp_auth', 'whatsapp_keys']],
-    ['the first', ['whatsapp_auth']],
-    ['the second', ['whatsapp_keys']],
-  ])('legacy plaintext tables are refused with their columns and left alone: %s', async (_, names) => {
-    const columns: Record<string, string> = {
-      whatsapp_auth: 'company_id text PRIMARY KEY, creds jsonb, updated_at timestamptz',
-      whatsapp_keys: 'company_id text, key text, value jsonb, updated_at timestamptz',
-    };
-    for (const name of names) {
-      await db.query(`CREATE TABLE ${name} (${columns[name]})`);
-      await db.query(`INSERT INTO ${name} (company_id) VALUES ('962302')`);
-    }
-    const found = [
-      { table: 'whatsapp_auth', columns: ['company_id', 'creds', 'updated_at'] },
-      { table: 'whatsapp_keys', columns: ['company_id', 'key', 'value', 'updated_at'] },
-    ].filter(({ table }) => names.includes(table));
-    await expect(migrate(db)).rejects.toMatchObject({ code: 'LEGACY_TABLES', found });
-    expect(await tables(db)).toEqual(names);
-    for (const name of names) {
-      expect(await db.query(`SELECT company_id FROM ${name}`)).toEqual([{ company_id: '962302' }]);
-    }
+    ['whatsapp_auth', 'company_id text, creds jsonb', ['company_id text', 'creds jsonb']],
+    ['whatsapp_keys', 'company_id text, key text, value jsonb', ['company_id text', 'key text', 'value jsonb']],
+  ])('a legacy table %s alone is refused with its columns and left alone', async (table, sql, columns) => {
+    await db.query(`CREATE TABLE ${table} (${sql})`);
+    await db.query(`INSERT INTO ${table} (company_id) VALUES ('962302')`);
+    const found = [{ table, columns }];
+    await expect(migrate(db, { keyring })).rejects.toMatchObject({ code: 'LEGACY_TABLES', found });
+    expect(await tables(db)).toEqual([table]);
+    expect(await db.query(`SELECT company_id FROM ${table}`)).toEqual([{ company_id: '962302' }]);
   });
 });
 
@@ -116,7 +109,12 @@ describe('migrate from two processes', () => {
     const databaseUrl = new URL(await postgres.createDatabase());
     await using one = await openDatabase({ databaseUrl, dataDir: '/nonexistent' });
     await using two = await openDatabase({ databaseUrl, dataDir: '/nonexistent' });
-    await Promise.all([migrate(one), migrate(two), migrate(one), migrate(two)]);
+    await Promise.all([
+      migrate(one, { keyring }),
+      migrate(two, { keyring }),
+      migrate(one, { keyring }),
+      migrate(two, { keyring }),
+    ]);
     expect(await tables(one)).toEqual(OURS);
     expect(await two.query('SELECT number FROM whatsapp_migrations')).toEqual([{ number: 1 }]);
   });
@@ -136,9 +134,9 @@ describe('migrate from two processes', () => {
           .toHaveLength(1);
       },
     };
-    const first = migrate(one, [slow]);
+    const first = migrate(one, { keyring, migrations: [slow] });
     await halfway.promise;
-    await Promise.all([first, migrate(two, [slow])]);
+    await Promise.all([first, migrate(two, { keyring, migrations: [slow] })]);
     expect(await two.query('SELECT n FROM one')).toEqual([{ n: 1 }]);
   });
 });

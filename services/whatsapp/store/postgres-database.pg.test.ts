@@ -46,7 +46,7 @@ describe('a PostgreSQL that is not there', () => {
     const lost: string[] = [];
     const onConnectionLost = (error: Error): void => void lost.push(error.message);
     await using db = await openDatabase({ databaseUrl: new URL(own.url), dataDir: '', onConnectionLost });
-    await migrate(db);
+    await migrate(db, { keyring });
     const store = new SessionStore(db, keyring);
     const { epoch } = await store.acquire(salon, 0);
     await store.saveCreds(salon, epoch, 'creds');
@@ -54,7 +54,7 @@ describe('a PostgreSQL that is not there', () => {
     await waitFor(() => lost.length > 0, { what: 'the loss of the idle connection' });
     const failed = store.saveCreds(salon, epoch, 'never stored');
     await expect(failed).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
-    await expect(migrate(db)).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    await expect(migrate(db, { keyring })).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
     await own.restart();
     expect(await store.readCreds(salon)).toBe('creds');
     await store.saveCreds(salon, epoch, 'stored');
@@ -65,7 +65,7 @@ describe('a PostgreSQL that is not there', () => {
 describe('a connection that is lost inside a transaction', () => {
   test('rejects as unavailable, ends nothing but the transaction, and rolls it back', async () => {
     await using db = await openDatabase({ databaseUrl: new URL(await postgres.createDatabase()), dataDir: '' });
-    await migrate(db);
+    await migrate(db, { keyring });
     const statements = ['SELECT 1', 'COMMIT'];
     for (const next of statements) {
       const losing = db.transaction(async (tx) => {
@@ -88,7 +88,7 @@ describe('several connections to one PostgreSQL', () => {
 
   beforeEach(async () => {
     db = await openDatabase({ databaseUrl: new URL(await postgres.createDatabase()), dataDir: '' });
-    await migrate(db);
+    await migrate(db, { keyring });
     store = new SessionStore(db, keyring);
     return () => db.close();
   });

@@ -24,7 +24,7 @@ describe.each(SQL_ENGINES)('SessionStore on $name', ({ start }) => {
   afterAll(() => engine[Symbol.asyncDispose]());
   beforeEach(async () => {
     await engine.empty();
-    await migrate(db);
+    await migrate(db, { keyring });
     store = new SessionStore(db, keyring);
   });
 

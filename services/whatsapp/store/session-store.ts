@@ -1,7 +1,7 @@
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { SESSION_STATES, isTerminal, type SessionState } from '../../../shared/contract/session-state.ts';
 import type { SqlDatabase, SqlValue } from './database.ts';
-import type { Keyring, ValueAddress } from './encryption.ts';
+import { credsAddress, keyAddress, type Keyring } from './encryption.ts';
 import { FencedError } from './errors.ts';
 import { WriteOrder } from './write-order.ts';
 
@@ -207,14 +207,6 @@ export class SessionStore {
     const rows = await this.#writes.run(companyId, () => this.#db.query(sql, [companyId, epoch, ...params]));
     if (rows.length === 0) throw new FencedError(companyId, epoch);
   }
-}
-
-function credsAddress(companyId: CompanyId): ValueAddress {
-  return { table: 'whatsapp_auth', companyId, type: '', id: '' };
-}
-
-function keyAddress(companyId: CompanyId, type: string, id: string): ValueAddress {
-  return { table: 'whatsapp_keys', companyId, type, id };
 }
 
 /** The name is whatever somebody typed on a phone; PostgreSQL's text takes every character but this one. */
