@@ -1,7 +1,8 @@
 import { SpanKind, trace } from '@opentelemetry/api';
 import { serveAssignments, serveCommands, type CommandServer, type ServeOptions } from '../../shared/bus/commands.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
-import type { Command, CommandErrorCode, CommandName, CommandReply } from '../../shared/contract/commands.ts';
+import type { CommandErrorCode } from '../../shared/contract/command-errors.ts';
+import type { Command, CommandName, CommandReply } from '../../shared/contract/commands.ts';
 import { parseCompanyId, reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { COMMANDS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
@@ -77,7 +78,7 @@ export class Commands {
       return refusal('RESERVED_ID', `the company id is reserved: ${reserved}`);
     }
     const timeLeftMs = Math.max(1, deadline - Date.now() - ANSWER_MARGIN_MS);
-    if (name === 'status') {
+    if (name === 'status' || name === 'watch') {
       const session = this.#options.pool().get(companyId);
       if (!session) return { ok: true };
       return (await within(snapshotOf(session), timeLeftMs)) ?? this.#inTheMeantime(companyId);
@@ -92,12 +93,13 @@ export class Commands {
     }
   }
 
-  async #carryOut(companyId: CompanyId, name: Exclude<CommandName, 'status'>): Promise<CommandReply> {
+  async #carryOut(companyId: CompanyId, name: Exclude<CommandName, 'status' | 'watch'>): Promise<CommandReply> {
     const session = await this.#options.pool().acquire(companyId);
     if (name === 'logout') return this.#logOut(session);
     if (session.machine.phase === 'blocked') {
       return refusal('CREDENTIALS_UNREADABLE', 'the stored credentials of the company cannot be read');
     }
+    if (name === 'request-pairing-code') return refusal('PAIRING_CODE_FAILED', 'this service links by QR alone');
     session.dispatch({ kind: name });
     return snapshotOf(session);
   }

@@ -2,16 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context } from '@opentelemetry/api';
 import type { Msg } from 'nats';
-import {
-  COMMAND_ERROR_CODES,
-  parseCommand,
-  type Command,
-  type CommandErrorCode,
-  type CommandName,
-  type CommandReply,
-} from '../contract/commands.ts';
+import { COMMAND_ERROR_CODES, type CommandErrorCode } from '../contract/command-errors.ts';
+import { parseCommand, type Command, type CommandName, type CommandReply } from '../contract/commands.ts';
 import type { CompanyId } from '../contract/company-id.ts';
 import { decodeEvent } from '../contract/decode-event.ts';
+import type { PhoneNumber } from '../contract/phone-number.ts';
 import { ASSIGN_SUBJECT, commandsSubject } from '../contract/subjects.ts';
 import { BusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
@@ -51,6 +46,8 @@ export class CommandTimeoutError extends Error {
 export interface CommandRequest {
   readonly companyId: CompanyId;
   readonly name: CommandName;
+  /** Of `request-pairing-code` alone. */
+  readonly phoneNumber?: PhoneNumber | undefined;
   /** How long the sender waits, in ms from now. */
   readonly deadlineMs: number;
 }
@@ -87,9 +84,10 @@ const decoder = new TextDecoder();
  * is not there or the answer is none.
  */
 export async function requestCommand(bus: BusConnection, options: CommandRequest): Promise<CommandReply> {
-  const { companyId, name, deadlineMs } = options;
+  const { companyId, name, phoneNumber, deadlineMs } = options;
   const end = performance.now() + deadlineMs;
-  const command: Command = { id: randomUUID(), companyId, name, deadline: Math.round(Date.now() + deadlineMs) };
+  const deadline = Math.round(Date.now() + deadlineMs);
+  const command: Command = { id: randomUUID(), companyId, name, deadline, ...(phoneNumber && { phoneNumber }) };
   const body = encoder.encode(JSON.stringify(command));
   const carrier: Record<string, string> = {};
   injectTraceContext(carrier);

@@ -1,10 +1,22 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { CommandErrorCode } from './command-errors.ts';
 import { COMPANY_ID_PATTERN } from './company-id.ts';
 import type { SessionEvent } from './events.ts';
 
 /** What a gateway or an operator may ask of a session's owner. */
-export const COMMAND_NAMES = ['start', 'request-qr', 'status', 'logout'] as const;
+export const COMMAND_NAMES = [
+  /** Start the session, or find it. */
+  'start',
+  /** A person wants a new QR. */
+  'request-qr',
+  /** A person wants to type a code on the phone with `phoneNumber` instead. The code follows as an event. */
+  'request-pairing-code',
+  'status',
+  /** Somebody has the page open: a session that rests unlinked is kept. Starts nothing. */
+  'watch',
+  'logout',
+] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 const Command = Type.Object({
@@ -14,30 +26,11 @@ const Command = Type.Object({
   name: Type.Unsafe<CommandName>(Type.Union(COMMAND_NAMES.map((name) => Type.Literal(name)))),
   /** ms since the epoch; a command that arrives later is refused, because nobody waits for its answer any more. */
   deadline: Type.Integer({ minimum: 0 }),
+  /** Of `request-pairing-code`, which refuses what is no phone number with a code of its own. */
+  phoneNumber: Type.Optional(Type.String({ maxLength: 64 })),
 });
 
 export type Command = Static<typeof Command>;
-
-/** Stable codes of refused commands. */
-export const COMMAND_ERROR_CODES = [
-  /** The body is not a command. */
-  'BAD_COMMAND',
-  /** The deadline had passed when the command arrived. */
-  'DEADLINE_PASSED',
-  /** The company id is reserved for the canary or for load tests. */
-  'RESERVED_ID',
-  /** Another replica owns the session. */
-  'NOT_OWNER',
-  /** The receiver handles as many commands at once as it may. */
-  'BUSY',
-  /** The replica holds as many sessions as it may. */
-  'SESSION_LIMIT',
-  /** The stored credentials cannot be decrypted or parsed. */
-  'CREDENTIALS_UNREADABLE',
-  /** The owner failed to do it; its log says why. */
-  'INTERNAL',
-] as const;
-export type CommandErrorCode = (typeof COMMAND_ERROR_CODES)[number];
 
 /** The answer to every command: the session's snapshot, or a refusal. `event` is absent when the company has no session. */
 export type CommandReply =
