@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { serveClock } from '../../shared/bus/clock-offset.ts';
 import { serveAssignments } from '../../shared/bus/commands.ts';
 import { BusConnection } from '../../shared/bus/connection.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import { GatewayUnderTest, ownerEvent, qrFor } from '../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
@@ -106,7 +105,7 @@ describe('a QR from the stream', () => {
     const browser = await gateway.join(salon);
     await browser.showing('starting');
     expect(browser.payloads('qr-update')).toEqual([]);
-    const fresh = ownerEvent(salon, 'qr', { epoch, seq: 1 }, qrFor(50_000, '2@asked')) as SessionEvent;
+    const fresh = ownerEvent(salon, 'qr', { epoch, seq: 1 }, qrFor(50_000, '2@asked'));
     stack.use(serveAssignments(await connectOwner(), () => Promise.resolve({ ok: true, event: fresh })));
     expect(await browser.got('qr-update')).toMatchObject({ qr: '2@asked' });
   });

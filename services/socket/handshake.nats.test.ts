@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import {
   GatewayUnderTest,
-  TestBrowser,
   byHand,
   signToken,
   type GatewayUnderTestOptions,
+  type TestBrowser,
 } from '../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 
@@ -110,13 +110,18 @@ describe('a room', () => {
 
   test('cannot be entered twice over one connection, not even at once', async () => {
     const gateway = await start();
-    const browser = await gateway.open(SALON);
-    const second = `0/marketplace,${JSON.stringify({ token: await signToken(1) })}`;
-    browser.socket.io.on('open', () => browser.socket.io.engine.write(second));
+    const opening = await (await fetch(gateway.url + HANDSHAKE)).text();
+    const { sid } = JSON.parse(opening.slice(1)) as { sid: string };
+    const connect = async (salon: number) => `40/marketplace,${JSON.stringify({ token: await signToken(salon) })}`;
+    await fetch(`${gateway.url}${HANDSHAKE}&sid=${sid}`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: `${await connect(SALON)}\x1e${await connect(1)}`,
+    });
     await waitFor(() => gateway.metric('socketio_rejections_total{reason="already_connected"}'), {
       what: 'the refusal',
     });
-    expect(await gateway.metric('socketio_rooms')).toBeLessThanOrEqual(1);
+    await waitFor(async () => (await gateway.metric('socketio_rooms')) === 1, { what: 'the first to be in its room' });
   });
 });
 

@@ -162,20 +162,16 @@ describe('a read that a live event overtook', () => {
   });
 });
 
-describe('the answer of the owner', () => {
-  test('is shown unless the page is ahead of it or an operator said connected', () => {
-    const mark = new HighWaterMarks();
-    expect(mark.admitsAnswer(eventOf('starting'))).toBe(true);
-    mark.judgeLive(eventOf('qr', at(1, 5)), () => '');
-    expect(mark.admitsAnswer(eventOf('qr', at(1, 4)))).toBe(false);
-    expect(mark.admitsAnswer(eventOf('qr', at(1, 5)))).toBe(true);
-    expect(mark.admitsAnswer(eventOf('qr', at(1, 6)))).toBe(true);
-    expect(mark.admitsAnswer(eventOf('qr'))).toBe(false);
-    expect(mark.judgeLive(eventOf('qr', at(1, 6)), () => '').verdict).toBe('newest');
-    mark.judgeLive(eventOf('connected'), () => 'a');
-    expect(mark.admitsAnswer(eventOf('qr', at(1, 7)))).toBe(false);
-    expect(mark.admitsAnswer(eventOf('logged-out', at(1, 7)))).toBe(true);
-  });
+test('an event is news until it was seen, live or stored', () => {
+  const mark = new HighWaterMarks();
+  const hashOf = () => 'a';
+  expect(mark.isNews(eventOf('qr', at(1, 1)), hashOf)).toBe(true);
+  mark.judgeLive(eventOf('qr', at(1, 1)), hashOf);
+  expect(mark.isNews(eventOf('qr', at(1, 1)), hashOf)).toBe(false);
+  expect(mark.isNews(eventOf('qr', at(1, 2)), hashOf)).toBe(true);
+  expect(mark.isNews(eventOf('connected'), hashOf)).toBe(true);
+  mark.judgeStored(eventOf('connected'), hashOf, mark.liveCount);
+  expect(mark.isNews(eventOf('connected'), hashOf)).toBe(false);
 });
 
 test('whatever arrives in whatever order, what an owner shows only ever gets newer', () => {

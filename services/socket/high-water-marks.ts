@@ -67,6 +67,13 @@ export class HighWaterMarks {
     return { verdict: this.#raise(position, event.type), gap };
   }
 
+  /** Whether an event of the stream has not been seen here: it was missed, or its live delivery is still under way. */
+  isNews(event: SessionEvent, hashOf: () => string): boolean {
+    const position = positionOf(event);
+    if (position === undefined) return hashOf() !== this.#handHash;
+    return this.#highest === undefined || comparePositions(position, this.#highest) > 0;
+  }
+
   /**
    * Judges the company's last event of the stream.
    * @param liveCountBefore `liveCount` at the moment the read began.
@@ -80,17 +87,6 @@ export class HighWaterMarks {
     // An equal one that follows on a stored event published by hand was the newer of the two: the stream's order decides.
     if (order === 0 && (this.#shown?.by !== 'hand' || this.#shown.came === 'live')) return 'shown';
     return this.#raise(position, event.type);
-  }
-
-  /**
-   * True when the owner's own answer may be shown to the one that asked: it is not older than what the page shows.
-   * Raises no mark, because the same event is still to come on the feed for everybody else.
-   */
-  admitsAnswer(event: SessionEvent): boolean {
-    if (this.#holds(event.type)) return false;
-    const position = positionOf(event);
-    if (position === undefined) return this.#shown === undefined;
-    return this.#highest === undefined || comparePositions(position, this.#highest) >= 0;
   }
 
   #judgeStoredByHand(event: SessionEvent, hash: string): StoredVerdict {

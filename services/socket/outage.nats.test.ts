@@ -100,7 +100,7 @@ test('a browser that joins while NATS is away is shown its state when NATS is ba
 test('a NATS server that stands still is noticed within seconds and dialled anew', async () => {
   const gateway = await start({ flushIntervalMs: 100 });
   const browser = await gateway.join(SALON);
-  server.pause();
+  await server.pause();
   await waitFor(() => !gateway.service.readiness().ready, { what: 'the gateway to say that it is not ready' });
   server.resume();
   await waitFor(() => gateway.service.readiness().ready, { what: 'the gateway to be ready again' });
@@ -167,15 +167,17 @@ describe('an event that live delivery lost', () => {
 
 test('joins that race with a stream of events end on the newest, and never go back', async () => {
   const gateway = await start();
-  let seq = 0;
-  const publishing = (async () => {
-    for (; seq < 300;) {
-      seq += 1;
-      await gateway.publishEvent(ownerEvent(SALON, seq === 300 ? 'connected' : 'disconnected', { epoch: 1, seq }));
+  const last = 300;
+  const progress = { seq: 0 };
+  const publish = async () => {
+    for (progress.seq = 1; progress.seq <= last; progress.seq += 1) {
+      const type = progress.seq === last ? 'connected' : 'disconnected';
+      await gateway.publishEvent(ownerEvent(SALON, type, { epoch: 1, seq: progress.seq }));
     }
-  })();
+  };
+  const publishing = publish();
   const browsers: TestBrowser[] = [];
-  while (seq < 250) browsers.push(await gateway.join(SALON));
+  while (progress.seq < last - 50) browsers.push(await gateway.join(SALON));
   await publishing;
   await Promise.all(browsers.map((browser) => browser.showing('connected')));
   for (const browser of browsers) expectOrdered(browser);

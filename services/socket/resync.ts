@@ -9,6 +9,8 @@ export interface ResyncOptions {
   readonly rooms: Rooms;
   readonly storedState: StoredState;
   readonly instruments: SocketInstruments;
+  /** Without a connection a pass would only fail; the reconnect asks for one. */
+  readonly isConnected: () => boolean;
   /** Makes sure that the stream is there, after it could not be read. */
   readonly repairStream: () => Promise<void>;
   /** In how long a round compares every open room with the stream, in ms. */
@@ -32,7 +34,10 @@ export class Resync implements AsyncDisposable {
   readonly #auditing: Promise<void>;
   #wanted: RefreshReason | undefined;
   #running: Promise<void> | undefined;
-  #lastFailed = false;
+  /** Ends the wait before the next attempt. */
+  #wake = new AbortController();
+  #hasFailed = false;
+  #isBehind = false;
 
   constructor(options: ResyncOptions) {
     this.#options = options;
@@ -41,16 +46,16 @@ export class Resync implements AsyncDisposable {
 
   /** What keeps the rooms from being known to be up to date; `undefined` when nothing does. */
   get problem(): string | undefined {
-    if (this.#lastFailed) return 'the stream could not be read';
-    return this.#wanted === 'reconnect' ? 'resync after a reconnect is under way' : undefined;
+    if (this.#hasFailed) return 'the stream could not be read';
+    return this.#isBehind ? 'reading again after a reconnect' : undefined;
   }
 
-  /** Asks for a pass over all open rooms. */
+  /** Asks for a pass over all open rooms, which begins at once unless one is under way. */
   request(reason: Exclude<RefreshReason, 'audit'>): void {
+    if (reason === 'reconnect') this.#isBehind = true;
     if (this.#wanted !== 'reconnect') this.#wanted = reason;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#wake.abort();
+    this.#start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -58,20 +63,35 @@ export class Resync implements AsyncDisposable {
     await Promise.all([this.#running, this.#auditing]);
   }
 
+  #start(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      // Asked for after the last look and before this.
+      if (this.#mayRun()) this.#start();
+    });
+  }
+
+  #mayRun(): boolean {
+    return this.#wanted !== undefined && !this.#stopped.signal.aborted && this.#options.isConnected();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     let failures = 0;
-    while (this.#wanted && !signal.aborted) {
-      const reason = this.#wanted;
+    while (this.#mayRun()) {
+      this.#wake = new AbortController();
+      const reason = this.#wanted ?? 'gap';
       this.#wanted = undefined;
-      this.#lastFailed = !(await this.#pass(reason));
-      if (!this.#lastFailed) {
+      this.#hasFailed = !(await this.#pass(reason));
+      if (!this.#hasFailed) {
         failures = 0;
+        if (reason === 'reconnect') this.#isBehind = false;
         await sleepUnlessAborted(PAUSE_MS, signal);
         continue;
       }
       this.#wanted ??= reason;
-      if (await sleepUnlessAborted(backoffMs(failures, RETRY), signal)) await this.#repairStream();
+      if (this.#options.isConnected()) await this.#repairStream();
+      await sleepUnlessAborted(backoffMs(failures, RETRY), AbortSignal.any([signal, this.#wake.signal]));
       failures += 1;
     }
   }

@@ -200,7 +200,9 @@ function createFeed(stack: AsyncDisposableStack, parts: FeedParts) {
     new SessionCommands({ send, emitter, storedState, instruments, now, retry: overrides.commandRetry }),
   );
   const { auditRoundMs = AUDIT_ROUND_MS, flushIntervalMs = FLUSH_INTERVAL_MS } = overrides;
-  const resync = stack.use(new Resync({ rooms, storedState, instruments, repairStream, auditRoundMs }));
+  const resync = stack.use(
+    new Resync({ rooms, storedState, instruments, repairStream, auditRoundMs, isConnected: () => bus.connected }),
+  );
   stack.defer(bus.onReconnected(() => resync.request('reconnect')));
   stack.defer(bus.onSlowConsumer(() => resync.request('gap')));
   const liveness = stack.use(new Liveness({ bus, instruments, intervalMs: flushIntervalMs }));

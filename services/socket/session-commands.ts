@@ -1,4 +1,5 @@
-import type { CommandErrorCode, CommandName, CommandReply } from '../../shared/contract/commands.ts';
+import { isFinalRefusal, type CommandErrorCode } from '../../shared/contract/command-errors.ts';
+import type { CommandName, CommandReply } from '../../shared/contract/commands.ts';
 import { reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { backoffMs } from '../../shared/lifecycle/backoff.ts';
 import { sleepUnlessAborted } from './abortable-sleep.ts';
@@ -24,8 +25,8 @@ export interface SessionCommandsOptions {
 
 type Failure = { readonly code: string; readonly shouldRetry: boolean };
 
-/** Refusals that no repetition changes. */
-const FINAL: ReadonlySet<CommandErrorCode> = new Set(['BAD_COMMAND', 'RESERVED_ID', 'CREDENTIALS_UNREADABLE']);
+/** Signs of a crowd or of a session that moves: gone before anybody could read about them. */
+const PASSING: ReadonlySet<string> = new Set<CommandErrorCode>(['BUSY', 'NOT_OWNER', 'DEADLINE_PASSED']);
 
 /** Shown to salon owners by existing clients verbatim. */
 const RETRYING = 'Сервис WhatsApp временно недоступен. Пробуем ещё раз…';
@@ -39,7 +40,7 @@ export class SessionCommands implements AsyncDisposable {
   readonly #options: SessionCommandsOptions;
   readonly #retry: { readonly baseMs: number; readonly maxMs: number };
   readonly #stopped = new AbortController();
-  readonly #recovering = new Map<Room, Promise<void>>();
+  readonly #recovering = new Map<string, Promise<void>>();
   /** Viewers whose `request-qr` is not answered yet: further ones change nothing. */
   readonly #requesting = new Set<Viewer>();
 
@@ -85,17 +86,19 @@ export class SessionCommands implements AsyncDisposable {
   }
 
   #begin(room: Room, name: BrowserCommand, isWanted: () => boolean): void {
-    if (this.#recovering.has(room)) return;
-    const recovering = this.#askUntilAnswered(room, name, isWanted).finally(() => this.#recovering.delete(room));
-    this.#recovering.set(room, recovering);
+    const key = `${name} ${room.companyId}`;
+    if (this.#recovering.has(key)) return;
+    const recovering = this.#askWhileWanted(room, name, isWanted).finally(() => this.#recovering.delete(key));
+    this.#recovering.set(key, recovering);
   }
 
-  async #askUntilAnswered(room: Room, name: BrowserCommand, isWanted: () => boolean): Promise<void> {
+  async #askWhileWanted(room: Room, name: BrowserCommand, isWanted: () => boolean): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       if (!(await sleepUnlessAborted(backoffMs(attempt, this.#retry), this.#stopped.signal))) return;
       if (room.size === 0 || !isWanted()) return;
       const failure = await this.#ask(room, name);
-      if (!failure?.shouldRetry) return;
+      // An answered `start` may still have left the state unknown: the session is on its way.
+      if (failure ? !failure.shouldRetry : name === 'request-qr') return;
     }
   }
 
@@ -106,7 +109,7 @@ export class SessionCommands implements AsyncDisposable {
       const reply = await send(room.companyId, name);
       if (!reply.ok) {
         instruments.commandFailed(room.companyId, name, reply.error.code);
-        return { code: reply.error.code, shouldRetry: !FINAL.has(reply.error.code) };
+        return { code: reply.error.code, shouldRetry: !isFinalRefusal(reply.error.code) };
       }
       if (reply.event && room.size > 0) storedState.applyAnswer(room, reply.event, asker);
       return undefined;
@@ -118,6 +121,7 @@ export class SessionCommands implements AsyncDisposable {
   }
 
   #tell(viewer: Viewer, { code, shouldRetry }: Failure): void {
+    if (PASSING.has(code)) return;
     this.#options.emitter.error(viewer, shouldRetry ? RETRYING : REFUSED, code);
   }
 

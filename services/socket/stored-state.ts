@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredEvent } from '../../shared/bus/last-event.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { decodeEvent } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import type { Clock } from './clock.ts';
 import { traceDelivery } from './delivery-trace.ts';
-import { EXPIRED, storedExpiry, type Expiry } from './expiry.ts';
+import { EXPIRED, nextExpiryMs, storedExpiry, type Expiry } from './expiry.ts';
 import type { SocketInstruments } from './instruments.ts';
 import type { Room, Viewer } from './rooms.ts';
 import type { CaughtUp, Screen } from './screen.ts';
@@ -26,6 +27,12 @@ export interface StoredStateOptions {
 
 /** Reads of one refresh that live events may overtake; each of them has shown the room something newer. */
 const MAX_OVERTAKEN = 5;
+
+/**
+ * How long an audit gives live delivery to bring what the stream already has, in ms: in a cluster the two take different
+ * ways, and only what really was lost may count as repaired.
+ */
+const LIVE_DELIVERY_MS = 250;
 
 /** The hash by which an event that was published by hand is recognised in the stream. */
 export function hashOfBody(body: Uint8Array): string {
@@ -54,6 +61,7 @@ export class StoredState {
           this.#catchUp(room);
           return true;
         }
+        if (reason === 'audit' && this.#isNews(room, stored)) await sleep(LIVE_DELIVERY_MS);
         if (this.#apply(room, stored, { liveCount, reason })) return true;
       }
       return true;
@@ -72,14 +80,19 @@ export class StoredState {
       event.epoch === undefined
         ? this.#verdictWithoutPosition(room)
         : room.marks.judgeStored(event, () => '', room.marks.liveCount);
-    const expiry = this.#expiryOf(event) ?? EXPIRED;
-    if (verdict === 'newest' || (verdict === 'shown' && room.shown?.expiry === EXPIRED)) room.moveTo({ event, expiry });
+    if (verdict === 'newest') room.moveTo({ event, expiry: this.#expiryOf(event) ?? EXPIRED });
+    if (verdict === 'shown') this.#revive(room, event);
     const { joined, missed } = this.#options.screen.catchUp(room);
     if (asker && !joined.includes(asker) && !missed.includes(asker)) this.#options.screen.repeat(room, asker);
   }
 
   #verdictWithoutPosition(room: Room): 'newest' | 'stale' {
     return room.shown === undefined ? 'newest' : 'stale';
+  }
+
+  #isNews(room: Room, { body }: StoredEvent): boolean {
+    const decoded = decodeEvent(room.companyId, body);
+    return decoded.ok && room.marks.isNews(decoded.event, () => hashOfBody(body));
   }
 
   /** False when a live event overtook the read. */
@@ -94,6 +107,7 @@ export class StoredState {
     const verdict = room.marks.judgeStored(event, () => hashOfBody(stored.body), read.liveCount);
     if (verdict === 'overtaken') return false;
     if (verdict === 'newest') this.#move(room, event);
+    if (verdict === 'shown') this.#revive(room, event);
     if (verdict === 'newest' && room.behind().some(({ knowsEarlier }) => knowsEarlier)) {
       const { companyId, size: roomSize } = room;
       traceDelivery({ companyId, event, roomSize, header: (name) => stored.header(name) }, (exemplar) => {
@@ -110,6 +124,17 @@ export class StoredState {
     const expiry = this.#expiryOf(event);
     room.moveTo({ event, expiry: expiry ?? EXPIRED });
     if (expiry === undefined) this.#options.onUnknownAge(room);
+  }
+
+  /** The same event may turn out to be valid still, once the clocks are known or its owner has renewed it. */
+  #revive(room: Room, event: SessionEvent): void {
+    const { shown } = room;
+    // An operator's event may stand on the page instead.
+    if (!shown || shown.event.epoch !== event.epoch || shown.event.seq !== event.seq) return;
+    const expiry = this.#expiryOf(event);
+    const nowMs = this.#options.clock.monotonicMs();
+    if (!expiry || nextExpiryMs(shown.expiry, nowMs) !== undefined) return;
+    if (nextExpiryMs(expiry, nowMs) !== undefined) room.moveTo({ event, expiry });
   }
 
   #catchUp(room: Room): CaughtUp {
