@@ -16,9 +16,11 @@ export class WallClock {
   readonly #sources: ClockSources;
   #anchorMs: number;
 
-  constructor(sources: ClockSources = { wallMs: Date.now, monotonicMs: () => performance.now() }) {
-    this.#sources = sources;
-    this.#anchorMs = sources.wallMs() - sources.monotonicMs();
+  constructor(sources?: ClockSources) {
+    this.#sources = sources ?? { wallMs: Date.now, monotonicMs: () => performance.now() };
+    // The wall clock is cut to whole ms, so an anchor taken from it is up to 1 ms behind: more than a message takes
+    // between two processes of one host, whose latency would come out negative. The origin of the process is exact.
+    this.#anchorMs = sources ? sources.wallMs() - sources.monotonicMs() : performance.timeOrigin;
   }
 
   /** µs since the epoch. */
