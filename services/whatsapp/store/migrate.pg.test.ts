@@ -126,8 +126,8 @@ describe('migrate from two processes', () => {
     const halfway = Promise.withResolvers<void>();
     const slow: Migration = {
       name: 'slow',
-      async up(tx) {
-        await good.up(tx);
+      async up(tx, context) {
+        await good.up(tx, context);
         halfway.resolve();
         await expect
           .poll(() => one.query("SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'"))
