@@ -1,4 +1,4 @@
-import { signToken } from './development-token.ts';
+import { signToken } from '../../shared/http/sign-token.ts';
 import type { Settings } from './process-specs.ts';
 import { shownPath } from './shown-path.ts';
 

@@ -1,7 +1,7 @@
 /** `npm run token`: a development token, alone on standard output. */
 import { parseArgs } from 'node:util';
 import { readEnv } from '../../shared/config/env.ts';
-import { signToken } from '../local/development-token.ts';
+import { signToken } from '../../shared/http/sign-token.ts';
 import { readOrCreateJwtSecret } from '../local/jwt-secret.ts';
 import { runCommand } from './run-command.ts';
 import { UsageError } from './usage-error.ts';

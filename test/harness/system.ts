@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signToken } from '../../deploy/local/development-token.ts';
+import { signToken } from '../../shared/http/sign-token.ts';
 import { ProcessFailedError } from '../../deploy/local/local-process.ts';
 import { LocalSystem } from '../../deploy/local/local-system.ts';
 import { toLocalOptions, type LocalOptions } from '../../deploy/local/options.ts';

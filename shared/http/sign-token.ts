@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose';
-import { parseCompanyId, salonIdOf } from '../../shared/contract/company-id.ts';
+import { parseCompanyId, salonIdOf } from '../contract/company-id.ts';
 
-export interface TokenOptions {
+export interface SignTokenOptions {
   readonly secret: string;
   /** A salon id or a company id. */
   readonly salonId: string;
@@ -16,7 +16,7 @@ export interface TokenOptions {
  * A token as the marketplace issues it: HS256, `company_id`, `salon_id`, `iat`, `exp`.
  * @throws CompanyIdError when an id is none.
  */
-export async function signToken(options: TokenOptions): Promise<string> {
+export async function signToken(options: SignTokenOptions): Promise<string> {
   const salonId = salonIdOf(parseCompanyId(options.salonId));
   const companyId = options.companyId === undefined ? salonId : salonIdOf(parseCompanyId(options.companyId));
   const now = Math.floor(Date.now() / 1000);
