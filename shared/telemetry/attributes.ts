@@ -8,6 +8,10 @@ export const ATTRIBUTES = {
   eventType: 'whatsapp.event.type',
   sessionState: 'whatsapp.session.state',
   synthetic: 'whatsapp.synthetic',
+  /** `start`, `request-qr`, …: what was asked of the session's owner. */
+  command: 'whatsapp.command.name',
+  /** What became of a publish or a canary round. */
+  outcome: 'whatsapp.outcome',
   messagingSystem: 'messaging.system',
   operationName: 'messaging.operation.name',
   operationType: 'messaging.operation.type',

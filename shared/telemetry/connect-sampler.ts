@@ -6,7 +6,7 @@ import {
   type Sampler,
   type SamplingResult,
 } from '@opentelemetry/sdk-trace';
-import { CONNECT_SPAN } from './span-names.ts';
+import { CANARY_SPAN, CONNECT_SPAN } from './span-names.ts';
 
 export interface ConnectSamplerOptions {
   /** Connects traced in any one second of this process, whatever the load. */
@@ -20,7 +20,7 @@ export interface ConnectSamplerOptions {
 /**
  * Samples roots: connects are rare and each one matters, so the first few of every second are always traced; a load
  * test or a mass reconnect falls back to the ratio. A token bucket, so that a burst after silence gets no more than one
- * second's worth.
+ * second's worth. Canary rounds are few by construction and always traced.
  */
 export class ConnectSampler implements Sampler {
   readonly #beyond: Sampler;
@@ -44,7 +44,9 @@ export class ConnectSampler implements Sampler {
     // The interface has six parameters; only these decide.
     ...rest: [spanKind: SpanKind, attributes: Attributes, links: Link[]]
   ): SamplingResult {
-    if (spanName === CONNECT_SPAN && this.#takeToken()) return { decision: SamplingDecision.RECORD_AND_SAMPLED };
+    if (spanName === CANARY_SPAN || (spanName === CONNECT_SPAN && this.#takeToken())) {
+      return { decision: SamplingDecision.RECORD_AND_SAMPLED };
+    }
     return this.#beyond.shouldSample(context, traceId, spanName, ...rest);
   }
 

@@ -2,3 +2,5 @@
 export const CONNECT_SPAN = 'whatsapp connect';
 /** Root of the trace of any other event of a session. */
 export const EVENT_SPAN = 'whatsapp event';
+/** Root of one canary round, from its publish to its last receipt. The sampler takes every one. */
+export const CANARY_SPAN = 'canary round trip';
