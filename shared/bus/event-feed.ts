@@ -1,5 +1,6 @@
 import type { Msg } from 'nats';
-import { EVENTS_WILDCARD } from '../contract/subjects.ts';
+import type { CompanyId } from '../contract/company-id.ts';
+import { EVENTS_WILDCARD, eventsSubject } from '../contract/subjects.ts';
 import type { BusConnection } from './connection.ts';
 import { headersOf, readHeader } from './message-headers.ts';
 import { subscribe, type Subscription } from './subscription.ts';
@@ -30,6 +31,18 @@ export function subscribeEvents(
     subject: EVENTS_WILDCARD,
     onMessage: (message) => onMessage(new NatsLiveMessage(message)),
     onError,
+  });
+}
+
+/** As `subscribeEvents`, for the events of one company. */
+export function subscribeCompanyEvents(
+  bus: BusConnection,
+  companyId: CompanyId,
+  onMessage: (message: LiveMessage) => void,
+): EventSubscription {
+  return subscribe(bus, {
+    subject: eventsSubject(companyId),
+    onMessage: (message) => onMessage(new NatsLiveMessage(message)),
   });
 }
 

@@ -55,8 +55,11 @@ export function salonIdOf(companyId: CompanyId): string {
 /** Ids that no customer has: the canary's and the load generator's. Events for them are `synthetic`, all others are not. */
 export type ReservedRange = 'canary' | 'load';
 
+/** The salons of the canary's replicas, one each. */
+export const CANARY_SALONS = { first: 9_000_000_000, count: 100 } as const;
+
 const RESERVED: Readonly<Record<ReservedRange, readonly [first: number, last: number]>> = {
-  canary: [9_000_000_000, 9_000_000_099],
+  canary: [CANARY_SALONS.first, CANARY_SALONS.first + CANARY_SALONS.count - 1],
   load: [9_100_000_000, 9_199_999_999],
 };
 
