@@ -5,7 +5,7 @@ export type TargetLabel = 'job' | 'instance';
 
 /** A text must be equal; a regular expression must match the whole value, and may hold variables of Grafana. */
 export type Matcher = string | RegExp;
-export type Matchers<Label extends string> = Partial<Readonly<Record<Label | TargetLabel, Matcher>>>;
+export type Matchers<Label extends string> = { readonly [Name in Label | TargetLabel]?: Matcher | undefined };
 
 /**
  * Series that are not ours: Prometheus's own, Node's defaults by prom-client and those of prometheus-nats-exporter
@@ -51,7 +51,7 @@ export function series<Name extends MetricNameOf<'counter' | 'gauge'>>(
 /** The buckets of a histogram. */
 export function buckets<Name extends MetricNameOf<'histogram'>>(
   name: Name,
-  matchers: Matchers<LabelsOf<Name> | 'le'> = {},
+  matchers: Matchers<LabelsOf<Name>> & { readonly le?: Matcher } = {},
 ): string {
   return select(`${name}_bucket`, matchers);
 }
