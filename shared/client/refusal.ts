@@ -1,3 +1,4 @@
+import { isFinalRefusal } from '../contract/command-errors.ts';
 import { SESSION_STATES } from '../contract/session-state.ts';
 import type { Problem, TokenRefusal } from './client-event.ts';
 
@@ -23,16 +24,13 @@ export function refusalOf(error: unknown): TokenRefusal | undefined {
   return refusalOfCode(property(data, 'code'));
 }
 
-/** Codes of refused commands that the gateway does not try again. */
-const FINAL_CODES: ReadonlySet<string> = new Set(['BAD_COMMAND', 'RESERVED_ID', 'CREDENTIALS_UNREADABLE']);
-
 /**
  * What an `error` of the gateway means; `undefined` when it only repeats a state for clients that know no
  * `session-state`.
  */
 export function problemOf(code: string | undefined): Problem | undefined {
   if (SESSION_STATES.some((state) => state === code)) return undefined;
-  return { kind: code !== undefined && FINAL_CODES.has(code) ? 'refused' : 'silent', code };
+  return { kind: isFinalRefusal(code) ? 'refused' : 'silent', code };
 }
 
 /** A property of something that another program sent; `undefined` when there is none. */

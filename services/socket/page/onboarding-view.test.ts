@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { SESSION_STATES } from '../../../shared/contract/session-state.ts';
 import type { SessionStatePayload } from '../../../shared/contract/socket-events.ts';
+import { textsFor } from './language.ts';
 import { initialModel, reduce, type OnboardingEvent } from './onboarding-model.ts';
 import { secondsLeft, toView, type View } from './onboarding-view.ts';
 import { STATE_LOOKS } from './state-look.ts';
-import { textsFor } from './texts.ts';
 
 const QR = { text: '2@ref,a,b,c', expiresIn: 20 };
 
 function session(state: SessionStatePayload['state'], more: Partial<SessionStatePayload> = {}): OnboardingEvent {
-  return { kind: 'session', payload: { state, sessionId: 'company_962302', ...more }, wallClockMs: 0 };
+  return { kind: 'session', payload: { state, sessionId: 'company_962302', ...more }, receivedAtMs: 0, via: 'socket' };
 }
 
 /** The view at `atMs` after events that all happened at 0. */
@@ -38,13 +38,21 @@ describe('a QR', () => {
     expect(viewAt(28_000, shown)).toMatchObject({ name: 'qr-refreshing', note: 'slow', action: 'request-qr' });
   });
 
+  test('longer than a QR symbol can hold is a failure that offers the code, never a frozen page', () => {
+    const tooLong = session('qr', { qr: { text: 'x'.repeat(2_954), expiresIn: 20 } });
+    expect(viewAt(1, tooLong)).toMatchObject({ name: 'failed', reason: 'QR_TOO_LONG', alternatives: ['enter-phone'] });
+  });
+
   test('without a text is awaited, never drawn empty', () => {
     expect(viewAt(0, session('qr'))).toMatchObject({ name: 'qr-refreshing', qr: undefined });
   });
 
   test('is not shown while the socket is lost, nor after it was asked to be replaced', () => {
     expect(viewAt(1, shown, { kind: 'lost' })).toMatchObject({ name: 'reconnecting', qr: undefined });
-    expect(viewAt(1, shown, { kind: 'requested' })).toMatchObject({ name: 'starting', qr: undefined });
+    expect(viewAt(1, shown, { kind: 'qr-requested', isAutomatic: false })).toMatchObject({
+      name: 'starting',
+      qr: undefined,
+    });
   });
 });
 
@@ -77,10 +85,85 @@ describe('waiting', () => {
   test('for the phone to finish asks to look at the phone', () => {
     expect(viewAt(15_000, session('linked'))).toMatchObject({ name: 'linked', note: 'keep-phone-near' });
   });
+});
 
-  test('beside a pairing code of another client shows the spinner', () => {
-    expect(viewAt(0, session('pairing-code'))).toMatchObject({ name: 'starting' });
+describe('a pairing code', () => {
+  const code = { text: 'ABCD1234', phoneNumber: '79990000001', expiresIn: 50 };
+  const shown = session('pairing-code', { code, epoch: 1, seq: 5 });
+  const asked = { kind: 'code-requested', phoneNumber: '79990000001' } as const;
+
+  test('is shown with its number and countdown until the last moment', () => {
+    expect(viewAt(49_999, shown)).toMatchObject({
+      name: 'pairing-code',
+      phone: '79990000001',
+      code: { text: 'ABCD1234', secondsLeft: 1, secondsTotal: 50 },
+      alternatives: ['change-phone', 'use-qr'],
+    });
   });
+
+  test('is gone in the moment that it ends, with one button for the next', () => {
+    const gone = { name: 'code-expired', code: undefined, action: 'request-code', phone: '79990000001' };
+    expect(viewAt(50_000, shown)).toMatchObject(gone);
+    expect(viewAt(1, shown, session('starting', { epoch: 1, seq: 5 }))).toMatchObject(gone);
+    expect(viewAt(1, shown, session('qr', { qr: QR }))).toMatchObject(gone);
+    expect(viewAt(1, shown, session('qr-expired'))).toMatchObject(gone);
+  });
+
+  test('that was cut off before its use is awaited anew, for a while', () => {
+    const restarted = [shown, session('starting', { epoch: 1, seq: 6 })];
+    expect(viewAt(14_999, ...restarted)).toMatchObject({ name: 'code-awaited', note: undefined });
+    expect(viewAt(15_000, ...restarted)).toMatchObject({ name: 'code-expired', action: 'request-code' });
+  });
+
+  test('is awaited quietly at first, then with a way out', () => {
+    expect(viewAt(14_999, { kind: 'opened' }, asked)).toMatchObject({ name: 'code-awaited', action: undefined });
+    expect(viewAt(15_000, { kind: 'opened' }, asked)).toMatchObject({ note: 'slow', action: 'request-code' });
+  });
+
+  test('that a silent service keeps back is said at once', () => {
+    const silent = { kind: 'problem', problem: { kind: 'silent', code: 'NO_RESPONDER' } } as const;
+    expect(viewAt(0, { kind: 'opened' }, asked, silent)).toMatchObject({
+      name: 'code-awaited',
+      note: 'service-silent',
+    });
+  });
+
+  test('is not shown while the socket is lost', () => {
+    expect(viewAt(1, shown, { kind: 'lost' })).toMatchObject({ name: 'reconnecting', code: undefined });
+  });
+
+  test('leaves the QR to somebody who has chosen it', () => {
+    const both = session('pairing-code', { code, qr: QR });
+    expect(viewAt(1, { kind: 'qr-chosen' }, both)).toMatchObject({ name: 'qr', code: undefined });
+  });
+});
+
+describe('the form for the phone number', () => {
+  test('opens from the QR, keeps the last number and says what was wrong with it', () => {
+    const asked = { kind: 'code-requested', phoneNumber: '79990000001' } as const;
+    const refused = { kind: 'code-refused', code: 'PAIRING_CODE_FAILED' } as const;
+    expect(viewAt(0, session('qr', { qr: QR }), asked, refused)).toMatchObject({
+      name: 'phone-number',
+      form: { error: 'PAIRING_CODE_FAILED', phone: '79990000001', isBlocked: false },
+      alternatives: ['use-qr'],
+    });
+  });
+
+  test('stays while the line is gone, and cannot be sent', () => {
+    expect(viewAt(0, { kind: 'phone-asked' }, { kind: 'lost' })).toMatchObject({
+      name: 'phone-number',
+      form: { isBlocked: true },
+      note: 'form-waits',
+    });
+  });
+
+  test.each(['linked', 'connected'] as const)('gives way when the session is %s', (state) => {
+    expect(viewAt(0, { kind: 'phone-asked' }, session(state)).name).toBe(state);
+  });
+});
+
+test('a browser without a network is told at once', () => {
+  expect(viewAt(0, { kind: 'network', isOffline: true }, { kind: 'lost' })).toMatchObject({ note: 'offline' });
 });
 
 describe('a connected salon', () => {
@@ -91,7 +174,7 @@ describe('a connected salon', () => {
   });
 
   test('stays connected on a page whose link has expired, which says that it is no longer updated', () => {
-    const view = viewAt(0, connected, { kind: 'refused', refusal: 'link-expired' });
+    const view = viewAt(0, connected, { kind: 'refused', refusal: 'token-expired' });
     expect(view).toMatchObject({ name: 'connected', note: 'no-longer-updated' });
   });
 
@@ -128,13 +211,16 @@ test.each([
   expect(viewAt(0, session(state, { reason: 'r' }))).toMatchObject({ name: state, action, reason: 'r' });
 });
 
-test.each(['no-token', 'link-expired', 'link-invalid'] as const)('%s offers nothing that could not help', (refusal) => {
-  expect(viewAt(60_000, { kind: 'refused', refusal })).toMatchObject({
-    name: refusal,
-    action: undefined,
-    note: undefined,
-  });
-});
+test.each(['token-missing', 'token-expired', 'token-invalid'] as const)(
+  '%s offers nothing that could not help',
+  (refusal) => {
+    expect(viewAt(60_000, { kind: 'refused', refusal })).toMatchObject({
+      name: refusal,
+      action: undefined,
+      note: undefined,
+    });
+  },
+);
 
 test.each(SESSION_STATES)('%s has words in both languages and a look', (state) => {
   const { name } = viewAt(0, session(state));

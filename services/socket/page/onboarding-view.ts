@@ -1,34 +1,63 @@
+import type { TokenRefusal } from '../../../shared/client/client-event.ts';
 import type { SessionState } from '../../../shared/contract/session-state.ts';
 import type { SessionStatePayload } from '../../../shared/contract/socket-events.ts';
-import type { OnboardingModel, Refusal } from './onboarding-model.ts';
+import type { OnboardingModel } from './onboarding-model.ts';
+import { fitsQr } from './qr-path.ts';
 
 /** What the page shows, and the value of `data-state` on its main element. */
 export type ViewName =
-  | Refusal
+  | TokenRefusal
   | 'connecting'
   | 'reconnecting'
-  | 'starting'
   | 'resuming'
-  | 'qr'
   | 'qr-refreshing'
-  | Exclude<SessionState, 'starting' | 'qr' | 'pairing-code'>;
+  | 'phone-number'
+  | 'code-awaited'
+  | 'code-expired'
+  | SessionState;
 
 /**
  * `request-qr` begins linking anew and `resume` does the same for a session that may come back without a scan: one request,
- * two promises. `reconnect` opens the page's own socket without waiting for its timer.
+ * two promises. So do `enter-phone` and `change-phone`. `reconnect` opens the page's own socket without waiting for its timer.
  */
-export type Action = 'request-qr' | 'resume' | 'reconnect';
+export type Action = 'request-qr' | 'resume' | 'reconnect' | 'request-code' | 'enter-phone' | 'change-phone' | 'use-qr';
 
 /** A line under the text that says what the state alone does not. */
-export type Note = 'slow' | 'service-silent' | 'offline' | 'retrying' | 'no-longer-updated' | 'keep-phone-near';
+export type Note =
+  | 'slow'
+  | 'service-silent'
+  | 'offline'
+  | 'retrying'
+  | 'no-longer-updated'
+  | 'keep-phone-near'
+  | 'form-waits';
+
+/** Something that ends, in s. */
+interface Countdown {
+  readonly secondsLeft: number;
+  readonly secondsTotal: number;
+}
+
+interface PhoneFormView {
+  readonly error: string | undefined;
+  /** The number of the last attempt: E.164 digits. */
+  readonly phone: string | undefined;
+  /** Nothing can be sent now. */
+  readonly isBlocked: boolean;
+}
 
 /** Everything to draw, without words and without the DOM. */
 export interface View {
   readonly name: ViewName;
-  readonly qr: { readonly text: string; readonly secondsLeft: number; readonly secondsTotal: number } | undefined;
-  /** Digits of the linked number. */
+  readonly qr: (Countdown & { readonly text: string }) | undefined;
+  readonly code: (Countdown & { readonly text: string }) | undefined;
+  /** Digits of the linked number, or of the one that the code is for. */
   readonly phone: string | undefined;
+  /** The form for the phone number, with the contract's code of what was wrong with the last attempt. */
+  readonly form: PhoneFormView | undefined;
   readonly action: Action | undefined;
+  /** Other ways on, less prominent. */
+  readonly alternatives: readonly Action[];
   readonly note: Note | undefined;
   /** Seconds until the owner tries again; 0 when it is trying now. */
   readonly retryInSeconds: number | undefined;
@@ -49,11 +78,11 @@ export function toView(model: OnboardingModel, nowMs: number): View {
     case 'connecting':
       return unreachedView('connecting', model, nowMs);
     case 'lost':
-      return connectedBefore(model, 'retrying') ?? unreachedView('reconnecting', model, nowMs);
-    case 'link-expired':
+      return unreachedView('reconnecting', model, nowMs);
+    case 'token-expired':
       return connectedBefore(model, 'no-longer-updated') ?? bare(model.link);
-    case 'no-token':
-    case 'link-invalid':
+    case 'token-missing':
+    case 'token-invalid':
       return bare(model.link);
   }
 }
@@ -67,8 +96,11 @@ function bare(name: ViewName): View {
   return {
     name,
     qr: undefined,
+    code: undefined,
     phone: undefined,
+    form: undefined,
     action: undefined,
+    alternatives: [],
     note: undefined,
     retryInSeconds: undefined,
     reason: undefined,
@@ -80,20 +112,12 @@ function isSlow(model: OnboardingModel, nowMs: number): boolean {
 }
 
 function unreachedView(name: 'connecting' | 'reconnecting', model: OnboardingModel, nowMs: number): View {
+  const connected = connectedBefore(model, 'retrying');
+  if (connected !== undefined) return connected;
+  // What somebody is typing stays; it can be sent when the line is back.
+  if (model.isEnteringPhone) return formView(model, { isBlocked: true });
+  if (model.isOffline) return { ...bare(name), note: 'offline' };
   return isSlow(model, nowMs) ? { ...bare(name), note: 'offline', action: 'reconnect' } : bare(name);
-}
-
-function openView(model: OnboardingModel, nowMs: number): View {
-  const { session, problem, isRequesting } = model;
-  if (problem?.kind === 'refused' && session?.state !== 'connected') {
-    return { ...bare('failed'), action: 'request-qr', reason: problem.code };
-  }
-  return session === undefined || isRequesting ? startingView(model, nowMs) : sessionView(model, session, nowMs);
-}
-
-function startingView(model: OnboardingModel, nowMs: number): View {
-  if (model.problem !== undefined) return { ...bare('starting'), note: 'service-silent', action: 'request-qr' };
-  return isSlow(model, nowMs) ? { ...bare('starting'), note: 'slow', action: 'request-qr' } : bare('starting');
 }
 
 /** A salon that is connected stays so when only this page lost its way; a note says that it may be out of date. */
@@ -101,15 +125,43 @@ function connectedBefore({ session }: OnboardingModel, note: Note): View | undef
   return session?.state === 'connected' ? { ...bare('connected'), phone: session.phone, note } : undefined;
 }
 
+function openView(model: OnboardingModel, nowMs: number): View {
+  const { session, problem, request } = model;
+  if (model.isEnteringPhone) return formView(model, { isBlocked: false });
+  if (problem?.kind === 'refused' && session?.state !== 'connected') return failedView(problem.code);
+  if (request?.kind === 'code') return awaitedCodeView(model, nowMs);
+  return session === undefined || request !== undefined
+    ? startingView(model, nowMs)
+    : sessionView(model, session, nowMs);
+}
+
+function formView({ codeError, codePhone }: OnboardingModel, { isBlocked }: { isBlocked: boolean }): View {
+  return {
+    ...bare('phone-number'),
+    form: { error: codeError, phone: codePhone, isBlocked },
+    note: isBlocked ? 'form-waits' : undefined,
+    alternatives: ['use-qr'],
+  };
+}
+
+function failedView(reason: string | undefined): View {
+  return { ...bare('failed'), action: 'request-qr', alternatives: ['enter-phone'], reason };
+}
+
+function startingView(model: OnboardingModel, nowMs: number): View {
+  const view: View = { ...bare('starting'), alternatives: ['enter-phone'] };
+  if (model.problem !== undefined) return { ...view, note: 'service-silent', action: 'request-qr' };
+  return isSlow(model, nowMs) ? { ...view, note: 'slow', action: 'request-qr' } : view;
+}
+
 function sessionView(model: OnboardingModel, session: SessionStatePayload, nowMs: number): View {
   switch (session.state) {
     case 'starting':
-      return session.phone === undefined ? startingView(model, nowMs) : { ...bare('resuming'), phone: session.phone };
-    // A code that another client asked for: this page has nothing to show of it and waits for what follows.
-    case 'pairing-code':
-      return startingView(model, nowMs);
+      if (session.phone !== undefined) return { ...bare('resuming'), phone: session.phone };
+      return model.way === 'code' ? codeView(model, session, nowMs) : startingView(model, nowMs);
     case 'qr':
-      return qrView(model, session, nowMs);
+    case 'pairing-code':
+      return model.way === 'code' ? codeView(model, session, nowMs) : qrView(model, session, nowMs);
     case 'linked':
       return { ...bare('linked'), phone: session.phone, note: isSlow(model, nowMs) ? 'keep-phone-near' : undefined };
     case 'connected':
@@ -126,12 +178,23 @@ function sessionView(model: OnboardingModel, session: SessionStatePayload, nowMs
   }
 }
 
-function endedView(model: OnboardingModel, name: ViewName, session: SessionStatePayload): View {
+function endedView(
+  model: OnboardingModel,
+  name: Extract<
+    SessionState,
+    'qr-expired' | 'logged-out' | 'replaced' | 'client-outdated' | 'passkey-required' | 'failed'
+  >,
+  session: SessionStatePayload,
+): View {
+  // A code that nobody typed ends with the QRs, but whoever asked for it never saw one.
+  if (name === 'qr-expired' && model.way === 'code' && model.codePhone !== undefined) return expiredCodeView(model);
+  const isOwnersTurn = name === 'qr-expired' || name === 'logged-out' || name === 'failed';
   return {
     ...bare(name),
     phone: name === 'logged-out' || name === 'replaced' ? session.phone : undefined,
     // Credentials may still be good in these two, so no QR is promised.
     action: name === 'replaced' || name === 'client-outdated' ? 'resume' : 'request-qr',
+    alternatives: isOwnersTurn ? ['enter-phone'] : [],
     note: model.problem === undefined ? undefined : 'service-silent',
     reason: session.reason,
   };
@@ -140,11 +203,50 @@ function endedView(model: OnboardingModel, name: ViewName, session: SessionState
 function qrView(model: OnboardingModel, { qr }: SessionStatePayload, nowMs: number): View {
   const endsAtMs = model.qrEndsAtMs;
   if (qr !== undefined && endsAtMs !== undefined && nowMs < endsAtMs) {
+    if (!fitsQr(qr.text)) return failedView('QR_TOO_LONG');
     const secondsTotal = Math.max(1, Math.ceil(qr.expiresIn));
-    return { ...bare('qr'), qr: { text: qr.text, secondsLeft: secondsLeft(endsAtMs, nowMs), secondsTotal } };
+    const shown = { text: qr.text, secondsLeft: secondsLeft(endsAtMs, nowMs), secondsTotal };
+    return { ...bare('qr'), qr: shown, alternatives: ['enter-phone'] };
   }
   const isOverdue = nowMs - (endsAtMs ?? model.sinceMs) >= QR_OVERDUE_AFTER_MS;
-  return { ...bare('qr-refreshing'), ...(isOverdue && { note: 'slow', action: 'request-qr' }) };
+  return {
+    ...bare('qr-refreshing'),
+    ...(isOverdue && { note: 'slow', action: 'request-qr' }),
+    alternatives: ['enter-phone'],
+  };
+}
+
+function codeView(model: OnboardingModel, { state, code }: SessionStatePayload, nowMs: number): View {
+  const endsAtMs = model.codeEndsAtMs;
+  if (code !== undefined && endsAtMs !== undefined && nowMs < endsAtMs) {
+    const secondsTotal = Math.max(1, Math.ceil(code.expiresIn));
+    return {
+      ...bare('pairing-code'),
+      code: { text: code.text, secondsLeft: secondsLeft(endsAtMs, nowMs), secondsTotal },
+      phone: code.phoneNumber,
+      alternatives: ['change-phone', 'use-qr'],
+    };
+  }
+  // The line to WhatsApp was cut between the code and its use: the owner of the session makes a fresh one.
+  if (state === 'starting' && !isSlow(model, nowMs)) return awaitedCodeView(model, nowMs);
+  return expiredCodeView(model);
+}
+
+function awaitedCodeView(model: OnboardingModel, nowMs: number): View {
+  const view = { ...bare('code-awaited'), phone: model.codePhone };
+  if (model.problem === undefined && !isSlow(model, nowMs)) return view;
+  const note = model.problem === undefined ? 'slow' : 'service-silent';
+  return { ...view, note, action: 'request-code', alternatives: ['change-phone', 'use-qr'] };
+}
+
+function expiredCodeView({ codePhone, problem }: OnboardingModel): View {
+  return {
+    ...bare('code-expired'),
+    phone: codePhone,
+    note: problem === undefined ? undefined : 'service-silent',
+    action: codePhone === undefined ? 'enter-phone' : 'request-code',
+    alternatives: codePhone === undefined ? ['use-qr'] : ['change-phone', 'use-qr'],
+  };
 }
 
 function disconnectedView(model: OnboardingModel, session: SessionStatePayload, nowMs: number): View {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { chooseLanguage, languageOfToken } from './language.ts';
 import { formatCountdown, formatPhone } from './phone-number.ts';
-import { refusalOf } from './refusal.ts';
 import { SuspensionDetector } from './suspension.ts';
-import { chooseLanguage } from './texts.ts';
+import { readTypedPhoneNumber } from './typed-phone-number.ts';
 
 test.each([
   ['79990000001', '+7 999 000-00-01'],
@@ -22,35 +22,50 @@ test.each([
 
 describe('the language', () => {
   test.each([
-    ['en', ['ru-RU'], 'en'],
-    ['de', ['ru-RU', 'en'], 'ru'],
-    [null, ['kk-KZ', 'ru', 'en'], 'ru'],
-    [null, ['de-DE', 'en-GB'], 'en'],
-    [null, ['uz'], 'ru'],
-    [null, [], 'ru'],
-  ] as const)('asked %s, browser %j: %s', (asked, browser, language) => {
-    expect(chooseLanguage(asked, browser)).toBe(language);
+    [['en', 'ru', 'ru-RU'], 'en'],
+    [['de', undefined, 'ru-RU', 'en'], 'ru'],
+    [[null, 'en', 'ru-RU'], 'en'],
+    [[null, undefined, 'kk-KZ', 'ru', 'en'], 'ru'],
+    [[null, undefined, 'de-DE', 'en-GB'], 'en'],
+    [[null, undefined, 'uz'], 'ru'],
+  ] as const)('of %j is %s: address, then token, then browser', (wishes, expected) => {
+    expect(chooseLanguage(wishes)).toBe(expected);
   });
+
+  test('stands in the token', () => {
+    const payload = Buffer.from(JSON.stringify({ lang: 'en', name: 'салон' })).toString('base64url');
+    expect(languageOfToken(`h.${payload}.s`)).toBe('en');
+  });
+
+  test.each([undefined, '', 'a.b.c', `h.${Buffer.from('null').toString('base64url')}.s`, 'h.eyJsYW5nIjoxfQ.s'])(
+    'is unknown of the token %s',
+    (token) => {
+      expect(languageOfToken(token)).toBeUndefined();
+    },
+  );
 });
 
-describe('a refused handshake', () => {
+describe('a typed phone number', () => {
   test.each([
-    ['TOKEN_MISSING', 'no-token'],
-    ['TOKEN_EXPIRED', 'link-expired'],
-    ['TOKEN_INVALID', 'link-invalid'],
-    ['TOKEN_CLAIMS', 'link-invalid'],
-  ])('%s needs a new link', (code, refusal) => {
-    expect(refusalOf(Object.assign(new Error('refused'), { data: { code } }))).toBe(refusal);
+    ['+7 (999) 000-00-01', '79990000001'],
+    ['8 999 000 00 01', '79990000001'],
+    ['999 000 00 01', '79990000001'],
+    ['8 701 000 00 01', '77010000001'],
+    ['+380 67 000 00 01', '380670000001'],
+    ['+998 90 000 00 01', '998900000001'],
+  ])('%s is %s', (typed, phoneNumber) => {
+    expect(readTypedPhoneNumber(typed)).toEqual({ phoneNumber });
   });
 
   test.each([
-    new Error('websocket error'),
-    Object.assign(new Error('x'), { data: undefined }),
-    Object.assign(new Error('x'), { data: { code: 'AUTH_UNAVAILABLE' } }),
-    Object.assign(new Error('x'), { data: { code: 'constructor' } }),
-    undefined,
-  ])('%s is tried again', (error) => {
-    expect(refusalOf(error)).toBeUndefined();
+    ['', 'PHONE_REQUIRED'],
+    ['   ', 'PHONE_REQUIRED'],
+    ['+7 999 000-00-0', 'INVALID_PHONE_FORMAT'],
+    ['+7 999 000-00-011', 'INVALID_PHONE_FORMAT'],
+    ['100000000000001@lid', 'INVALID_PHONE_FORMAT'],
+    ['мой номер', 'INVALID_PHONE_FORMAT'],
+  ])('%j is refused with %s', (typed, error) => {
+    expect(readTypedPhoneNumber(typed)).toEqual({ error });
   });
 });
 

@@ -13,3 +13,8 @@ export function formatPhone(digits: string): string {
 export function formatCountdown(seconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
+
+/** A code letter by letter, so that a screen reader does not take it for a word. */
+export function spellOut(code: string): string {
+  return code.split('').join(' ');
+}

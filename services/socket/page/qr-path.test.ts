@@ -1,6 +1,6 @@
 import jsqr from 'jsqr';
 import { expect, test } from 'vitest';
-import { toQrPath, type QrPath } from './qr-path.ts';
+import { fitsQr, toQrPath, type QrPath } from './qr-path.ts';
 
 const PIXELS_PER_MODULE = 4;
 
@@ -43,4 +43,10 @@ test('four modules of white stand around the code', () => {
     expect(Math.min(x, y)).toBeGreaterThanOrEqual(4);
     expect(Math.max(x + width, y + 1)).toBeLessThanOrEqual(size - 4);
   }
+});
+
+test('the longest text that fits is drawn, and one byte more is known not to fit', () => {
+  expect(fitsQr('x'.repeat(2953))).toBe(true);
+  expect(() => toQrPath('x'.repeat(2953))).not.toThrow();
+  expect([fitsQr('x'.repeat(2954)), fitsQr('ы'.repeat(1477))]).toEqual([false, false]);
 });

@@ -1,37 +1,41 @@
 import type { ViewName } from './onboarding-view.ts';
 
 /** Colour of a state: the same four everywhere on the page. */
-export type Tone = 'progress' | 'success' | 'warning' | 'error';
+type Tone = 'progress' | 'success' | 'warning' | 'error';
 
 /** What fills the square where the QR stands. */
-export type Icon = 'qr' | 'spinner' | 'check' | 'phone' | 'clock' | 'unlink' | 'alert' | 'link';
+type Icon = 'qr' | 'code' | 'spinner' | 'check' | 'phone' | 'clock' | 'unlink' | 'alert' | 'link';
 
-export interface StateLook {
+interface StateLook {
   readonly tone: Tone;
   readonly icon: Icon;
   /** The three steps stay on the page from the first spinner to the scan, so that nothing jumps when the QR comes. */
-  readonly hasSteps: boolean;
+  readonly steps: 'qr' | 'code' | 'none';
 }
 
-const waiting: StateLook = { tone: 'progress', icon: 'spinner', hasSteps: false };
+const waiting: StateLook = { tone: 'progress', icon: 'spinner', steps: 'none' };
 
 export const STATE_LOOKS: Readonly<Record<ViewName, StateLook>> = {
   connecting: waiting,
   reconnecting: { ...waiting, tone: 'warning' },
-  starting: { ...waiting, hasSteps: true },
+  starting: { ...waiting, steps: 'qr' },
   resuming: waiting,
-  qr: { tone: 'progress', icon: 'qr', hasSteps: true },
-  'qr-refreshing': { ...waiting, hasSteps: true },
-  'qr-expired': { tone: 'warning', icon: 'clock', hasSteps: false },
-  linked: { tone: 'progress', icon: 'phone', hasSteps: false },
-  connected: { tone: 'success', icon: 'check', hasSteps: false },
-  disconnected: { tone: 'warning', icon: 'unlink', hasSteps: false },
-  'logged-out': { tone: 'error', icon: 'unlink', hasSteps: false },
-  replaced: { tone: 'warning', icon: 'alert', hasSteps: false },
-  'client-outdated': { tone: 'warning', icon: 'clock', hasSteps: false },
-  'passkey-required': { tone: 'warning', icon: 'alert', hasSteps: false },
-  failed: { tone: 'error', icon: 'alert', hasSteps: false },
-  'no-token': { tone: 'warning', icon: 'link', hasSteps: false },
-  'link-expired': { tone: 'warning', icon: 'link', hasSteps: false },
-  'link-invalid': { tone: 'error', icon: 'link', hasSteps: false },
+  qr: { tone: 'progress', icon: 'qr', steps: 'qr' },
+  'qr-refreshing': { ...waiting, steps: 'qr' },
+  'qr-expired': { tone: 'warning', icon: 'clock', steps: 'none' },
+  'phone-number': { tone: 'progress', icon: 'phone', steps: 'none' },
+  'code-awaited': { ...waiting, steps: 'code' },
+  'pairing-code': { tone: 'progress', icon: 'code', steps: 'code' },
+  'code-expired': { tone: 'warning', icon: 'clock', steps: 'none' },
+  linked: { tone: 'progress', icon: 'phone', steps: 'none' },
+  connected: { tone: 'success', icon: 'check', steps: 'none' },
+  disconnected: { tone: 'warning', icon: 'unlink', steps: 'none' },
+  'logged-out': { tone: 'error', icon: 'unlink', steps: 'none' },
+  replaced: { tone: 'warning', icon: 'alert', steps: 'none' },
+  'client-outdated': { tone: 'warning', icon: 'clock', steps: 'none' },
+  'passkey-required': { tone: 'warning', icon: 'alert', steps: 'none' },
+  failed: { tone: 'error', icon: 'alert', steps: 'none' },
+  'token-missing': { tone: 'warning', icon: 'link', steps: 'none' },
+  'token-expired': { tone: 'warning', icon: 'link', steps: 'none' },
+  'token-invalid': { tone: 'error', icon: 'link', steps: 'none' },
 };
