@@ -10,6 +10,7 @@ import { AuthError, type TokenVerifier } from './auth.ts';
 import { bearerOf } from './bearer.ts';
 import type { Origins } from './origins.ts';
 import type { PageAssets } from './page-assets.ts';
+import { addPageRoutes } from './page-routes.ts';
 import type { Status } from './status.ts';
 
 export interface RouteParts {
@@ -22,28 +23,10 @@ export interface RouteParts {
   readonly page: PageAssets;
 }
 
-/** Scripts, styles and sockets of the own origin only; the token in the address goes nowhere. */
-const PAGE_HEADERS = {
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self' ws: wss:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Cache-Control': 'no-cache',
-};
-
 /** What browsers may ask; with `inside` also what only the operators' side may, unless that has a port of its own. */
 export function createPublicApp(parts: RouteParts, { inside }: { readonly inside: boolean }): Koa {
   const router = new Router();
-  addPageRoutes(router, parts.page);
+  addPageRoutes(router, parts.page, parts.origins);
   addStatusRoutes(router, parts);
   if (inside) addInsideRoutes(router, parts);
   else {
@@ -71,19 +54,6 @@ function toApp(router: Router, logger: Logger): Koa {
 function addInsideRoutes(router: Router, { readiness, metrics }: RouteParts): void {
   addHealthRoutes(router, readiness);
   addMetricsRoute(router, metrics.registry);
-}
-
-function addPageRoutes(router: Router, page: PageAssets): void {
-  for (const [path, asset] of page) {
-    router.get(path, (ctx) => {
-      ctx.set(PAGE_HEADERS);
-      ctx.status = 200;
-      ctx.etag = asset.etag;
-      ctx.type = asset.type;
-      if (ctx.fresh) ctx.status = 304;
-      else ctx.body = asset.body;
-    });
-  }
 }
 
 /** For clients that poll while their socket does not come up. */

@@ -101,9 +101,10 @@ describe('the onboarding page', () => {
     const html = await fetch(`${gateway.url}/?token=abc`);
     expect(html.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(html.headers.get('content-security-policy')).toBe(
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-        "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; " +
+        "form-action 'none'; require-trusted-types-for 'script'; frame-ancestors 'none'",
     );
+    expect(html.headers.get('x-frame-options')).toBe('DENY');
     expect(html.headers.get('referrer-policy')).toBe('no-referrer');
     const script = await fetch(`${gateway.url}/onboarding.js`);
     expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
@@ -113,6 +114,21 @@ describe('the onboarding page', () => {
     );
     expect((await fetch(`${gateway.url}/onboarding.css`)).status).toBe(200);
     expect((await fetch(`${gateway.url}/onboarding.ts`)).status).toBe(404);
+  });
+
+  test('may be framed by the one allowed origin that asks, and is told which', async () => {
+    const page = await loadPageAssets(join(import.meta.dirname, 'page'));
+    const gateway = await start({ page, env: { ALLOWED_ORIGINS: 'https://market.test,https://n*.market.test' } });
+    const framed = (embed: string) => fetch(`${gateway.url}/?embed=${encodeURIComponent(embed)}`);
+    for (const origin of ['https://market.test', 'https://n962302.market.test']) {
+      const html = await framed(origin);
+      expect(html.headers.get('content-security-policy')).toContain(`; frame-ancestors ${origin}`);
+      expect(html.headers.get('x-frame-options')).toBeNull();
+      expect(await html.text()).toContain(`<meta name="embedding-origin" content="${origin}" />`);
+    }
+    for (const origin of ['https://evil.test', 'https://market.test/"><script>', 'https://market.test ;', 'null', '']) {
+      expect((await framed(origin)).status).toBe(403);
+    }
   });
 });
 
