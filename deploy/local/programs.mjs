@@ -63,6 +63,32 @@ export function findPostgresFolder() {
   return configured && isProgram(join(configured, 'initdb')) ? configured : undefined;
 }
 
+/**
+ * The path of Prometheus: `PROMETHEUS_BIN`, PATH, the usual folders; `undefined` when it is not installed.
+ * @throws {ProgramVariableError}
+ */
+export function findPrometheus() {
+  return fromVariable('PROMETHEUS_BIN') ?? fromPath(['prometheus']);
+}
+
+/**
+ * The path of promtool, which comes with Prometheus: `PROMTOOL_BIN`, PATH, the usual folders; `undefined` when it is
+ * not installed.
+ * @throws {ProgramVariableError}
+ */
+export function findPromtool() {
+  return fromVariable('PROMTOOL_BIN') ?? fromPath(['promtool']);
+}
+
+/**
+ * The path of amtool, which comes with Alertmanager: `AMTOOL_BIN`, PATH, the usual folders; `undefined` when it is not
+ * installed.
+ * @throws {ProgramVariableError}
+ */
+export function findAmtool() {
+  return fromVariable('AMTOOL_BIN') ?? fromPath(['amtool']);
+}
+
 /** @param {string} variable */
 function fromVariable(variable) {
   const path = process.env[variable];

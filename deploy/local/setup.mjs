@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { preparePackages } from './packages.mjs';
 import { ProgramVariableError } from './programs.mjs';
 import { SetupError } from './setup-output.mjs';
-import { CHROMIUM, NATS_SERVER, POSTGRES, prepareComponents } from './system-packages.mjs';
+import { ALERTMANAGER, CHROMIUM, NATS_SERVER, POSTGRES, PROMETHEUS, prepareComponents } from './system-packages.mjs';
 
 /** What each purpose needs beyond npm packages. With `NATS_URL` the bus is somebody else's. */
 const NEEDS = {
   start: () => (process.env.NATS_URL ? [] : [NATS_SERVER]),
-  test: () => [NATS_SERVER, CHROMIUM, POSTGRES],
+  test: () => [NATS_SERVER, CHROMIUM, POSTGRES, PROMETHEUS, ALERTMANAGER],
   tools: () => [],
 };
 

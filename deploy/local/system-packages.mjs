@@ -1,6 +1,14 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
-import { findChromium, findNatsServer, findPostgresFolder, fromPath } from './programs.mjs';
+import {
+  findAmtool,
+  findChromium,
+  findNatsServer,
+  findPostgresFolder,
+  findPrometheus,
+  findPromtool,
+  fromPath,
+} from './programs.mjs';
 import { SetupError, say, tail } from './setup-output.mjs';
 
 /**
@@ -44,6 +52,26 @@ export const POSTGRES = {
   find: findPostgresFolder,
 };
 
+/** @type {Component} */
+export const PROMETHEUS = {
+  name: 'Prometheus',
+  purpose: 'executes the queries of dashboards and alerts',
+  variable: 'PROMETHEUS_BIN and PROMTOOL_BIN',
+  debian: ['prometheus'],
+  brew: ['prometheus'],
+  find: () => findPromtool() && findPrometheus(),
+};
+
+/** @type {Component} */
+export const ALERTMANAGER = {
+  name: 'Alertmanager',
+  purpose: 'checks who is told of alerts',
+  variable: 'AMTOOL_BIN',
+  debian: ['prometheus-alertmanager'],
+  brew: ['alertmanager'],
+  find: findAmtool,
+};
+
 /**
  * Installs what is missing with the system's package manager when that needs no password.
  * @param {readonly Component[]} components
@@ -84,14 +112,21 @@ function rootPrefix() {
 }
 
 /**
- * The tests start PostgreSQL clusters of their own: Debian's default cluster, which would be started and stay, is
- * switched off while its packages are configured.
+ * The tests start servers of their own: what Debian's packages would start and leave running (PostgreSQL's default
+ * cluster, nats-server, Prometheus) is switched off while they are configured.
  */
 const INSTALL_SCRIPT = `
 set -e
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 switch=/etc/postgresql-common/createcluster.d/no-main-cluster-$$.conf
-trap 'rm -f "$switch"' EXIT
+policy=/usr/sbin/policy-rc.d
+trap 'rm -f "$switch" "$own_policy"' EXIT
+own_policy=
+if [ ! -e "$policy" ]; then
+  own_policy=$policy
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
 mkdir -p "\${switch%/*}"
 echo 'create_main_cluster = false' >"$switch"
 apt-get -q -o DPkg::Lock::Timeout=600 update
