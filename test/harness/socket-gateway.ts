@@ -11,7 +11,7 @@ import { MARKETPLACE_NAMESPACE, type SessionStatePayload } from '../../shared/co
 import { eventsSubject } from '../../shared/contract/subjects.ts';
 import { waitFor } from './wait-for.ts';
 
-const JWT_SECRET = 'a secret for tests of at least 32 bytes';
+export const JWT_SECRET = 'a secret for tests of at least 32 bytes';
 
 /** A token as the marketplace signs it. `expiresAt` is in s since the epoch; an hour from now unless told. */
 export function signToken(salonId: string | number, expiresAt: number | string = '1h'): Promise<string> {
