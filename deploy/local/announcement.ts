@@ -8,10 +8,11 @@ const TOKEN_HOURS = 24;
 
 /** What to open, printed once everything is ready: the page with a token that holds for a day, the phone, the metrics. */
 export async function announce(settings: Settings): Promise<string> {
-  const { ports, env, dataDir } = settings;
+  const { ports, processes, env, dataDir } = settings;
   const socket = `http://localhost:${ports.socket}`;
   const metrics = [env['SOCKET_ADMIN_PORT'] ? `http://localhost:${env['SOCKET_ADMIN_PORT']}` : socket];
   metrics.push(`http://localhost:${ports.whatsapp}`);
+  if (processes.includes('canary')) metrics.push(`http://localhost:${ports.canary}`);
   const rows = [
     ['onboarding page', await pageUrl(settings)],
     ['phone', phone(settings)],

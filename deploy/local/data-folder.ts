@@ -10,7 +10,7 @@ export class DataFolderInUseError extends Error {
   constructor(dataDir: string, holder: number) {
     super(
       `another npm start (process ${holder}) runs on ${dataDir}; stop it, or set DATA_DIR to another folder and ` +
-        'SOCKET_HTTP_PORT, WHATSAPP_HTTP_PORT, SIMULATOR_PORT and NATS_PORT to other ports (0 picks a free one)',
+        'SOCKET_HTTP_PORT, WHATSAPP_HTTP_PORT, SIMULATOR_PORT, CANARY_HTTP_PORT and NATS_PORT to other ports (0 picks a free one)',
     );
     this.name = 'DataFolderInUseError';
   }
@@ -23,8 +23,8 @@ export class DataFolderInUseError extends Error {
 /** Held by the guard of a start that was killed, until the processes it left behind have ended. */
 export const GUARD_LOCK = 'guard.lock';
 
-/** The guard gives each of four processes ten seconds. */
-const GUARD_PATIENCE_MS = 45_000;
+/** The guard gives each of five processes ten seconds. */
+const GUARD_PATIENCE_MS = 55_000;
 
 export interface ClaimOptions {
   /** Ends the waiting. */

@@ -84,7 +84,7 @@ export class LocalSystem implements AsyncDisposable {
     await this.#process(name).kill();
   }
 
-  /** Stops socket, whatsapp, simulator and nats in this order, also while starting. Idempotent; who hangs is killed. */
+  /** Stops canary, socket, whatsapp, simulator and nats in this order, also while starting. Idempotent; who hangs is killed. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -111,6 +111,7 @@ export class LocalSystem implements AsyncDisposable {
     for (const name of settings.processes) this.#add(name);
     await this.#startFirst(['nats', 'simulator']);
     await this.#startFirst(['whatsapp', 'socket']);
+    await this.#startFirst(['canary']);
     return settings;
   }
 

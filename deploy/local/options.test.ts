@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { toLocalOptions } from './options.ts';
 import { toSettings, toSpec } from './process-specs.ts';
 
-const FREE = { SOCKET_HTTP_PORT: '0', WHATSAPP_HTTP_PORT: '0', SIMULATOR_PORT: '0', NATS_PORT: '0' };
+const FREE = {
+  SOCKET_HTTP_PORT: '0',
+  WHATSAPP_HTTP_PORT: '0',
+  SIMULATOR_PORT: '0',
+  CANARY_HTTP_PORT: '0',
+  NATS_PORT: '0',
+};
 
 async function settle(args: readonly string[], env: Record<string, string>) {
   const options = toLocalOptions(args, { ...FREE, ...env });
@@ -15,7 +21,7 @@ describe('the command line', () => {
     expect(toLocalOptions([], {})).toMatchObject({
       live: false,
       verbose: false,
-      ports: { nats: 4222, simulator: 3004, whatsapp: 3003, socket: 3000 },
+      ports: { nats: 4222, simulator: 3004, whatsapp: 3003, socket: 3000, canary: 3005 },
     });
   });
 
@@ -42,14 +48,14 @@ describe('the command line', () => {
 describe('what is run', () => {
   test('is everything, nats first', async () => {
     const { processes, natsUrl, ports } = await settle([], {});
-    expect(processes).toEqual(['nats', 'simulator', 'whatsapp', 'socket']);
+    expect(processes).toEqual(['nats', 'simulator', 'whatsapp', 'socket', 'canary']);
     expect(natsUrl).toBe(`nats://127.0.0.1:${ports.nats}`);
-    expect(new Set(Object.values(ports)).size).toBe(4);
+    expect(new Set(Object.values(ports)).size).toBe(5);
   });
 
   test('leaves out what runs elsewhere already', async () => {
     const { processes, natsUrl } = await settle([], { NATS_URL: 'nats://bus:4222', WHATSAPP_URL: 'ws://wa:1' });
-    expect(processes).toEqual(['whatsapp', 'socket']);
+    expect(processes).toEqual(['whatsapp', 'socket', 'canary']);
     expect(natsUrl).toBe('nats://bus:4222');
   });
 

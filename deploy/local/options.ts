@@ -8,6 +8,7 @@ const VARIABLES = [
   { name: 'SOCKET_HTTP_PORT', help: 'the onboarding page; 0 picks a free port, here and below', fallback: '3000' },
   { name: 'WHATSAPP_HTTP_PORT', help: 'the WhatsApp service', fallback: '3003' },
   { name: 'SIMULATOR_PORT', help: 'the simulated WhatsApp and its phones', fallback: '3004' },
+  { name: 'CANARY_HTTP_PORT', help: 'the canary', fallback: '3005' },
   { name: 'NATS_PORT', help: 'nats-server', fallback: '4222' },
   { name: 'NATS_URL', help: 'a NATS that runs already, instead of starting one' },
   { name: 'WHATSAPP_URL', help: 'a WhatsApp server that runs already, instead of the simulator' },
@@ -33,6 +34,7 @@ export interface LocalOptions {
     readonly simulator: number;
     readonly whatsapp: number;
     readonly socket: number;
+    readonly canary: number;
   };
   /** Set: no nats-server is started. */
   readonly natsUrl: string | undefined;
@@ -48,7 +50,8 @@ export interface LocalOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-export const HELP = `Runs the whole system on this machine: nats-server, the simulator, the WhatsApp service, the socket service.
+export const HELP = `Runs the whole system on this machine: nats-server, the simulator, the WhatsApp service, the socket service, the
+canary.
 
   npm start                 with simulated phones
   npm start -- --verbose    every log line, not only warnings
@@ -82,6 +85,7 @@ export function toLocalOptions(args: readonly string[], env: NodeJS.ProcessEnv):
       simulator: faults.port('SIMULATOR_PORT', raw.SIMULATOR_PORT, 3004),
       whatsapp: faults.port('WHATSAPP_HTTP_PORT', raw.WHATSAPP_HTTP_PORT, 3003),
       socket: faults.port('SOCKET_HTTP_PORT', raw.SOCKET_HTTP_PORT, 3000),
+      canary: faults.port('CANARY_HTTP_PORT', raw.CANARY_HTTP_PORT, 3005),
     },
     natsUrl: raw.NATS_URL,
     whatsappUrl: raw.WHATSAPP_URL,

@@ -6,7 +6,7 @@ import { choosePort } from './ports.ts';
 import { findNatsServer } from './programs.mjs';
 
 /** In the order in which they are started; stopped in the opposite one. */
-export const PROCESS_NAMES = ['nats', 'simulator', 'whatsapp', 'socket'] as const;
+export const PROCESS_NAMES = ['nats', 'simulator', 'whatsapp', 'socket', 'canary'] as const;
 export type ProcessName = (typeof PROCESS_NAMES)[number];
 
 /** How long each may take to stop, in ms: the services' own limit is 20 s. */
@@ -15,6 +15,7 @@ export const STOP_TIMEOUT_MS: Readonly<Record<ProcessName, number>> = {
   simulator: 10_000,
   whatsapp: 25_000,
   socket: 25_000,
+  canary: 10_000,
 };
 
 /** nats-server is neither in PATH nor where `NATS_SERVER_BIN` says. */
@@ -43,11 +44,8 @@ export interface Settings extends LocalOptions {
  * @throws ListenError naming the variable of the first port that is taken.
  */
 export async function toSettings(options: LocalOptions, jwtSecret: string | undefined): Promise<Settings> {
-  const { natsUrl, whatsappUrl, live } = options;
-  const processes = PROCESS_NAMES.filter(
-    (name) =>
-      (name !== 'nats' || natsUrl === undefined) && (name !== 'simulator' || (!live && whatsappUrl === undefined)),
-  );
+  const { natsUrl } = options;
+  const processes = PROCESS_NAMES.filter((name) => isWanted(name, options, jwtSecret));
   const ports = { ...options.ports };
   for (const name of processes) {
     const wish = { port: options.ports[name], variable: PORT_VARIABLES[name] };
@@ -56,11 +54,21 @@ export async function toSettings(options: LocalOptions, jwtSecret: string | unde
   return { ...options, processes, ports, natsUrl: natsUrl ?? `nats://127.0.0.1:${ports.nats}`, jwtSecret };
 }
 
+function isWanted(name: ProcessName, options: LocalOptions, jwtSecret: string | undefined): boolean {
+  const { natsUrl, whatsappUrl, live, env } = options;
+  if (name === 'nats') return natsUrl === undefined;
+  if (name === 'simulator') return !live && whatsappUrl === undefined;
+  // Tokens by JWKS_URL are signed by somebody else, the canary's too.
+  if (name === 'canary') return jwtSecret !== undefined || Boolean(env['CANARY_TOKEN_FILE']);
+  return true;
+}
+
 const PORT_VARIABLES: Readonly<Record<ProcessName, string>> = {
   nats: 'NATS_PORT',
   simulator: 'SIMULATOR_PORT',
   whatsapp: 'WHATSAPP_HTTP_PORT',
   socket: 'SOCKET_HTTP_PORT',
+  canary: 'CANARY_HTTP_PORT',
 };
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -83,6 +91,7 @@ export function toSpec(name: ProcessName, settings: Settings, rootKey: string | 
       OTEL_TRACES_SAMPLER: env['OTEL_TRACES_SAMPLER'] ?? 'always_on',
       ...(name === 'whatsapp' && whatsappEnv(settings, rootKey)),
       ...(name === 'socket' && socketEnv(settings)),
+      ...(name === 'canary' && canaryEnv(settings)),
     },
   };
 }
@@ -107,5 +116,12 @@ function socketEnv({ env, jwtSecret, ports }: Settings): NodeJS.ProcessEnv {
     // Everybody on this machine has one address.
     CONNECTIONS_PER_MINUTE: env['CONNECTIONS_PER_MINUTE'] ?? '300',
     ...(jwtSecret !== undefined && { JWT_SECRET: jwtSecret }),
+  };
+}
+
+function canaryEnv({ env, jwtSecret, ports }: Settings): NodeJS.ProcessEnv {
+  return {
+    SOCKET_URLS: env['SOCKET_URLS'] ?? `http://127.0.0.1:${ports.socket}`,
+    ...(jwtSecret !== undefined && !env['CANARY_TOKEN_FILE'] && { JWT_SECRET: jwtSecret }),
   };
 }

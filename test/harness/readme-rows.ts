@@ -1,3 +1,4 @@
+import { VARIABLES as CANARY } from '../../services/canary/config.ts';
 import { VARIABLES as SIMULATOR } from '../../services/simulator/config.ts';
 import { VARIABLES as SOCKET } from '../../services/socket/config.ts';
 import { VARIABLES as WHATSAPP } from '../../services/whatsapp/config.ts';
@@ -12,6 +13,7 @@ export const CONFIGURATION_ROWS: Readonly<Record<string, readonly string[]>> = {
   'WhatsApp service': own(WHATSAPP),
   'Socket service': own(SOCKET),
   Simulator: own(SIMULATOR),
+  Canary: own(CANARY),
 };
 
 function own(variables: readonly Variable[]): string[] {

@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signToken } from '../../shared/http/sign-token.ts';
 import { ProcessFailedError } from '../../deploy/local/local-process.ts';
 import { LocalSystem } from '../../deploy/local/local-system.ts';
 import { toLocalOptions, type LocalOptions } from '../../deploy/local/options.ts';
 import type { ProcessName, Settings } from '../../deploy/local/process-specs.ts';
 import { parseCompanyId } from '../../shared/contract/company-id.ts';
+import { signToken } from '../../shared/http/sign-token.ts';
 
 export interface SystemOptions {
   /** On top of the test's own environment; ports are free ones unless given here. */
@@ -24,14 +24,15 @@ export interface SessionOverview {
 }
 
 /**
- * The whole system as `npm start` runs it: nats-server, simulator, WhatsApp service and socket service as processes of
- * their own, on free ports that stay the same over restarts. None of them outlives the test, not even when that is
+ * The whole system as `npm start` runs it: nats-server, simulator, WhatsApp service, socket service and canary as
+ * processes of their own, on free ports that stay the same over restarts. None of them outlives the test, not even when that is
  * killed.
  */
 export class System implements AsyncDisposable {
   readonly socketUrl: string;
   readonly phoneUrl: string;
   readonly whatsappUrl: string;
+  readonly canaryUrl: string;
   readonly natsUrl: string;
   readonly dataDir: string;
   readonly #settings: Settings;
@@ -42,6 +43,7 @@ export class System implements AsyncDisposable {
     const { ports, natsUrl, dataDir } = settings;
     this.socketUrl = `http://127.0.0.1:${ports.socket}`;
     this.whatsappUrl = `http://127.0.0.1:${ports.whatsapp}`;
+    this.canaryUrl = `http://127.0.0.1:${ports.canary}`;
     this.phoneUrl = `http://127.0.0.1:${ports.simulator}`;
     this.natsUrl = natsUrl;
     this.dataDir = dataDir;
@@ -105,6 +107,7 @@ export class System implements AsyncDisposable {
       SOCKET_HTTP_PORT: String(ports.socket),
       WHATSAPP_HTTP_PORT: String(ports.whatsapp),
       SIMULATOR_PORT: String(ports.simulator),
+      CANARY_HTTP_PORT: String(ports.canary),
       NATS_PORT: String(ports.nats),
     });
     const { system } = await startAll(options);
@@ -130,7 +133,13 @@ export class System implements AsyncDisposable {
   }
 }
 
-const FREE_PORTS = { SOCKET_HTTP_PORT: '0', WHATSAPP_HTTP_PORT: '0', SIMULATOR_PORT: '0', NATS_PORT: '0' };
+const FREE_PORTS = {
+  SOCKET_HTTP_PORT: '0',
+  WHATSAPP_HTTP_PORT: '0',
+  SIMULATOR_PORT: '0',
+  CANARY_HTTP_PORT: '0',
+  NATS_PORT: '0',
+};
 /** What a developer has exported must not point a test at another system. */
 const FOREIGN = ['NATS_URL', 'WHATSAPP_URL', 'WHATSAPP_ROOT_KEY', 'DATABASE_URL', 'JWT_SECRET', 'JWKS_URL', 'DATA_DIR'];
 

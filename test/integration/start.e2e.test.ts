@@ -10,7 +10,7 @@ import { choosePort } from '../../deploy/local/ports.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const START = join(import.meta.dirname, '..', '..', 'deploy', 'local', 'start.ts');
-const PORTS = ['SOCKET_HTTP_PORT', 'WHATSAPP_HTTP_PORT', 'SIMULATOR_PORT', 'NATS_PORT'] as const;
+const PORTS = ['SOCKET_HTTP_PORT', 'WHATSAPP_HTTP_PORT', 'SIMULATOR_PORT', 'CANARY_HTTP_PORT', 'NATS_PORT'] as const;
 
 interface Start {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
@@ -81,13 +81,13 @@ describe('npm start', () => {
   test('announces each process and what to open, and leaves nothing behind', async () => {
     const started = start();
     await untilReady(started);
-    for (const name of ['nats', 'simulator', 'whatsapp', 'socket']) {
+    for (const name of ['nats', 'simulator', 'whatsapp', 'socket', 'canary']) {
       expect(started.output()).toMatch(new RegExp(`^${name} +ready on port \\d+`, 'm'));
     }
     const page = /onboarding page +(\S+)/.exec(started.output())?.[1] ?? '';
     expect(page).toMatch(/#token=ey/);
     expect((await fetch(page)).status).toBe(200);
-    for (const url of /metrics +(\S+) +(\S+)/.exec(started.output())?.slice(1) ?? []) {
+    for (const url of /metrics +(\S+) +(\S+) +(\S+)/.exec(started.output())?.slice(1) ?? []) {
       expect((await fetch(url)).status).toBe(200);
     }
     started.child.kill('SIGINT');
@@ -115,7 +115,13 @@ describe('npm start', () => {
   test('refuses a folder that another one uses, and leaves that one alone', async () => {
     const first = start();
     await waitFor(() => first.output().includes('ready on port'), { what: 'the first process', timeoutMs: 60_000 });
-    const second = start({ SOCKET_HTTP_PORT: '0', WHATSAPP_HTTP_PORT: '0', SIMULATOR_PORT: '0', NATS_PORT: '0' });
+    const second = start({
+      SOCKET_HTTP_PORT: '0',
+      WHATSAPP_HTTP_PORT: '0',
+      SIMULATOR_PORT: '0',
+      CANARY_HTTP_PORT: '0',
+      NATS_PORT: '0',
+    });
     expect(await second.exit).toEqual([1, null]);
     expect(second.output()).toContain(`another npm start (process ${first.child.pid})`);
     expect(first.child.exitCode).toBeNull();
