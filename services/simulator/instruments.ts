@@ -30,6 +30,10 @@ export class SimulatorInstruments {
     this.#logger.info({ connection, platform }, 'waiting for a scan');
   }
 
+  codeRequested(connection: number, phoneNumber: string, isKnown: boolean): void {
+    this.#logger.info({ connection, phone: shortNumber(phoneNumber), isKnown }, 'waiting for a code');
+  }
+
   linked(device: Device): void {
     this.#logger.info(nameOf(device), 'device linked');
   }
@@ -51,11 +55,20 @@ export class SimulatorInstruments {
     this.#logger.error({ err }, 'cannot see the screens of the salons');
   }
 
+  /** Salons whose event comes later are seen all the same. */
+  screensUnread(err: unknown): void {
+    this.#logger.warn({ err }, 'cannot read what the salons show already');
+  }
+
   queryUnanswered(connection: number, query: string): void {
     this.#logger.debug({ connection, query }, 'query is not implemented');
   }
 }
 
 function nameOf({ phoneNumber, device }: Device): { phone: string; device: number } {
-  return { phone: `${phoneNumber.slice(0, 4)}…${phoneNumber.slice(-2)}`, device };
+  return { phone: shortNumber(phoneNumber), device };
+}
+
+function shortNumber(phoneNumber: string): string {
+  return `${phoneNumber.slice(0, 4)}…${phoneNumber.slice(-2)}`;
 }

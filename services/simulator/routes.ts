@@ -9,6 +9,10 @@ import type { Page } from './page-assets.ts';
 import type { Directory } from './people/directory.ts';
 import type { PhoneDesk } from './people/phone-desk.ts';
 import { PhoneError } from './people/phone-error.ts';
+import { bodyOf, optional } from './request-body.ts';
+import type { ScenarioDesk } from './scenario-desk.ts';
+import { ScenarioError } from './scenario-error.ts';
+import { addScenarioRoutes } from './scenario-routes.ts';
 import type { Screens } from './screens.ts';
 
 export interface RouteParts {
@@ -16,6 +20,7 @@ export interface RouteParts {
   readonly instruments: SimulatorInstruments;
   readonly directory: Directory;
   readonly phones: PhoneDesk;
+  readonly scenarios: ScenarioDesk;
   readonly screens: Screens;
   readonly page: Page;
   readonly rootKey: Buffer;
@@ -31,18 +36,25 @@ export interface RouteParts {
  * | `GET /phones`                       |                                         | `PhoneView[]`, each with its `devices`  |
  * | `POST /phones`                      | `{phoneNumber?, name?, lid?, business?}` | 201 `PhoneView`                         |
  * | `POST /phones/:id/scan`             | `{qr}`: the text of the QR              | `DeviceView`, when the link is complete |
+ * | `POST /phones/:id/pairing-code`     | `{code}`: as a device shows it          | `DeviceView`, when the link is complete |
  * | `POST /phones/:id/unlink`           | `{device?}`: one index, else all        | `{unlinked: [jid]}`                     |
  * | `GET /devices`                      |                                         | `DeviceView[]`                          |
  * | `POST /devices/:jid/disconnect`     | `{how: 'close' \| 'cut'}`               | `{jid, how}`                            |
- * | `GET /screens`                      |                                         | `Screen[]`: QRs that salons show now    |
+ * | `GET /screens`                      |                                         | `Screen[]`: what salons show now        |
+ * | `GET /scenarios`                    |                                         | `{scenarios, selections}`               |
+ * | `POST /scenarios`                   | `{company \| phone \| default: true, name, params?, times?}` | `{selections}`   |
+ * | `DELETE /scenarios`                 |                                         | `{selections: []}`: all is normal again |
  * | `GET /rejections`                   |                                         | `{CODE: count}` of refused clients      |
  * | `GET /healthz`, `/readyz`           |                                         | liveness, readiness                     |
  *
- * `PhoneView` is `{id, phoneNumber, lid, name, business, devices}`, `DeviceView` is
- * `{jid, lid, phone, device, platform, linkedAt, online}` with `linkedAt` in ms since the epoch and `phone` the phone's
- * id, `Screen` is `{companyId, qr, expiresAt}` with `expiresAt` in ms since the epoch. Codes of refusals: 400 `BAD_BODY`,
- * `PHONE_INVALID`, `QR_INVALID`; 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`, `QR_UNKNOWN`; 409 `PHONE_EXISTS`,
- * `QR_MISMATCH`, `DEVICE_OFFLINE`, `LINK_REFUSED` (the client did not accept the link); 410 `QR_EXPIRED`, `QR_USED`;
+ * `PhoneView` is `{id, phoneNumber, lid, name, business, devices, codeRequest?}` with `codeRequest` `{platform,
+ * expiresAt}` while a device waits for its code, `DeviceView` is `{jid, lid, phone, device, platform, linkedAt, online}`
+ * with `linkedAt` in ms since the epoch and `phone` the phone's id, `Screen` is `{companyId, expiresAt}` with `qr` or
+ * `code: {text, phoneNumber}`. Times are in ms since the epoch. The scenarios are those of `scenarios.ts`; the name
+ * `normal` ends a selection. Codes of refusals: 400 `BAD_BODY`, `PHONE_INVALID`, `QR_INVALID`, `CODE_INVALID`,
+ * `SCENARIO_UNKNOWN`, `SCENARIO_PARAM_INVALID`, `SCENARIO_SCOPE_INVALID`; 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`,
+ * `QR_UNKNOWN`, `CODE_NOT_REQUESTED`; 409 `PHONE_EXISTS`, `QR_MISMATCH`, `CODE_WRONG`, `PASSKEY_REQUIRED`,
+ * `DEVICE_OFFLINE`, `LINK_REFUSED` (the client did not accept the link); 410 `QR_EXPIRED`, `QR_USED`, `CODE_EXPIRED`;
  * 504 `LINK_TIMEOUT`.
  */
 export function createApp(parts: RouteParts): Koa {
@@ -51,6 +63,7 @@ export function createApp(parts: RouteParts): Koa {
   addPageRoutes(router, parts.page);
   addPhoneRoutes(router, parts);
   addDeviceRoutes(router, parts);
+  addScenarioRoutes(router, parts.scenarios);
   router.get('/root-key', (ctx) => {
     ctx.type = 'text/plain';
     ctx.body = parts.rootKey.toString('base64');
@@ -63,7 +76,7 @@ export function createApp(parts: RouteParts): Koa {
   });
   const app = new Koa();
   app.use(errorMiddleware(parts.logger));
-  app.use(phoneErrorMiddleware());
+  app.use(refusalMiddleware());
   app.use(bodyParser({ enableTypes: ['json'], jsonLimit: '16kb', onError: refuseBody }));
   app.use(router.routes());
   return app;
@@ -98,6 +111,11 @@ function addPhoneRoutes(router: Router, { directory, phones }: RouteParts): void
     if (qr === undefined) throw new HttpError(400, 'BAD_BODY', 'qr is missing');
     ctx.body = await phones.scan(ctx.params['id'] ?? '', qr);
   });
+  router.post('/phones/:id/pairing-code', async (ctx) => {
+    const code = optional(bodyOf(ctx.request.body), 'code', 'string');
+    if (code === undefined) throw new HttpError(400, 'BAD_BODY', 'code is missing');
+    ctx.body = await phones.enterCode(ctx.params['id'] ?? '', code);
+  });
   router.post('/phones/:id/unlink', async (ctx) => {
     const device = optional(bodyOf(ctx.request.body), 'device', 'number');
     ctx.body = { unlinked: await phones.unlink(ctx.params['id'] ?? '', device) };
@@ -125,6 +143,11 @@ const STATUS_OF_CODE: Readonly<Record<PhoneError['code'], number>> = {
   QR_UNKNOWN: 404,
   PHONE_EXISTS: 409,
   QR_MISMATCH: 409,
+  CODE_INVALID: 400,
+  CODE_NOT_REQUESTED: 404,
+  CODE_EXPIRED: 410,
+  CODE_WRONG: 409,
+  PASSKEY_REQUIRED: 409,
   DEVICE_OFFLINE: 409,
   LINK_REFUSED: 409,
   QR_EXPIRED: 410,
@@ -132,11 +155,12 @@ const STATUS_OF_CODE: Readonly<Record<PhoneError['code'], number>> = {
   LINK_TIMEOUT: 504,
 };
 
-function phoneErrorMiddleware(): Koa.Middleware {
+function refusalMiddleware(): Koa.Middleware {
   return async (_ctx, next) => {
     try {
       await next();
     } catch (error) {
+      if (error instanceof ScenarioError) throw new HttpError(400, error.code, error.message);
       if (error instanceof PhoneError) throw new HttpError(STATUS_OF_CODE[error.code], error.code, error.message);
       throw error;
     }
@@ -145,27 +169,4 @@ function phoneErrorMiddleware(): Koa.Middleware {
 
 function refuseBody(): never {
   throw new HttpError(400, 'BAD_BODY', 'the body must be JSON of at most 16 KiB');
-}
-
-function bodyOf(body: unknown): Readonly<Record<string, unknown>> {
-  if (body === undefined) return {};
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
-  throw new HttpError(400, 'BAD_BODY', 'the body must be an object');
-}
-
-interface TypeNames {
-  readonly string: string;
-  readonly number: number;
-  readonly boolean: boolean;
-}
-
-function optional<Name extends keyof TypeNames>(
-  body: Readonly<Record<string, unknown>>,
-  field: string,
-  type: Name,
-): TypeNames[Name] | undefined {
-  const value = body[field];
-  if (value === undefined) return undefined;
-  if (typeof value !== type) throw new HttpError(400, 'BAD_BODY', `${field} must be a ${type}`);
-  return value as TypeNames[Name];
 }

@@ -1,45 +1,112 @@
 import { decodeEvent } from '../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../shared/contract/events.ts';
+import { comparePositions, positionOf } from '../../shared/contract/position.ts';
 import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
+import { PhoneError } from './people/phone-error.ts';
+import { parseQrText } from './people/qr-text.ts';
+import type { Companies, ConnectionFacts } from './scenario-desk.ts';
 
-/** A QR that a salon's page shows. */
+/** What a salon's page shows: a QR, or a code for the phone with that number. */
 export interface Screen {
   readonly companyId: string;
   /** The text of the QR. */
-  readonly qr: string;
+  readonly qr?: string;
+  readonly code?: { readonly text: string; readonly phoneNumber: string };
   /** ms since the epoch. */
   readonly expiresAt: number;
 }
 
+interface Company {
+  readonly event: SessionEvent;
+  /** The keys of the clients that it showed QRs of, the latest last. */
+  readonly noiseKeys: readonly string[];
+}
+
 /** The one that changed longest ago is forgotten first. */
-const MAX_SCREENS = 1000;
+const MAX_COMPANIES = 1000;
+/** A company shows the QRs of one client at a time; an earlier client's connection may still be ending. */
+const MAX_NOISE_KEYS = 4;
 
-/** What a phone's owner sees when looking at the salons' screens: the last QR of each company until it expires. */
-export class Screens {
-  readonly #screens = new Map<string, Screen>();
+/**
+ * What can be seen of the salons from outside, through their events: the QR or code that each shows until it expires, and
+ * which connections and phones are whose.
+ */
+export class Screens implements Companies {
+  readonly #companies = new Map<string, Company>();
   readonly #now: () => number;
+  readonly #onNews: () => void;
 
-  /** `now` answers ms since the epoch. */
-  constructor(now: () => number) {
+  /** `now` answers ms since the epoch; `onNews` is called when something was learned of whose connections are. */
+  constructor(now: () => number, onNews: () => void = () => undefined) {
     this.#now = now;
+    this.#onNews = onNews;
   }
 
   /** Newest last. */
   current(): Screen[] {
-    return [...this.#screens.values()].filter(({ expiresAt }) => expiresAt > this.#now());
+    return [...this.#companies.values()]
+      .flatMap(({ event }) => toScreen(event) ?? [])
+      .filter((screen) => this.#isOn(screen));
   }
 
-  /** Takes any message of the events subjects; what is no session event changes nothing. */
+  companiesOf({ noiseKey, phone }: ConnectionFacts): readonly string[] {
+    const key = noiseKey?.toString('base64');
+    const companies = [...this.#companies];
+    const byKey = companies.filter(([, { noiseKeys }]) => key !== undefined && noiseKeys.includes(key));
+    // Without a QR to know it by, a connection is that of the companies which say that they are linked to its phone.
+    const found = byKey.length > 0 ? byKey : companies.filter(([, { event }]) => event.phoneNumber === (phone ?? ''));
+    return found.map(([companyId]) => companyId);
+  }
+
+  /** Takes any message of the events subjects; what is no session event, or older than what was seen, changes nothing. */
   see(subject: string, body: Uint8Array): void {
     const companyId = companyIdOfEventsSubject(subject);
     if (!companyId) return;
     const decoded = decodeEvent(companyId, body);
     if (!decoded.ok) return;
-    // Every event carries the whole state: without a QR in it the screen shows none.
-    this.#screens.delete(companyId);
-    const { qr } = decoded.event;
-    if (!qr) return;
-    this.#screens.set(companyId, { companyId, qr: qr.text, expiresAt: qr.expiresAt });
-    const [oldest] = this.#screens.keys();
-    if (oldest !== undefined && this.#screens.size > MAX_SCREENS) this.#screens.delete(oldest);
+    const known = this.#companies.get(companyId);
+    if (known && isOlder(decoded.event, known.event)) return;
+    this.#companies.delete(companyId);
+    this.#companies.set(companyId, {
+      event: decoded.event,
+      noiseKeys: addKeyOf(decoded.event, known?.noiseKeys ?? []),
+    });
+    const [oldest] = this.#companies.keys();
+    if (oldest !== undefined && this.#companies.size > MAX_COMPANIES) this.#companies.delete(oldest);
+    this.#onNews();
+  }
+
+  #isOn({ expiresAt }: Screen): boolean {
+    return expiresAt > this.#now();
+  }
+}
+
+/** Every event carries the whole state: without a QR or code in it the screen shows none. */
+function toScreen({ companyId, qr, code }: SessionEvent): Screen | undefined {
+  if (code) {
+    const { text, phoneNumber, expiresAt } = code;
+    return { companyId, code: { text, phoneNumber }, expiresAt };
+  }
+  return qr && { companyId, qr: qr.text, expiresAt: qr.expiresAt };
+}
+
+function isOlder(event: SessionEvent, than: SessionEvent): boolean {
+  const [position, known] = [positionOf(event), positionOf(than)];
+  return position !== undefined && known !== undefined && comparePositions(position, known) < 0;
+}
+
+function addKeyOf({ qr }: SessionEvent, keys: readonly string[]): readonly string[] {
+  const key = qr && noiseKeyOf(qr.text);
+  if (key === undefined || keys.includes(key)) return keys;
+  return [...keys, key].slice(-MAX_NOISE_KEYS);
+}
+
+function noiseKeyOf(qrText: string): string | undefined {
+  try {
+    return parseQrText(qrText).noiseKey.toString('base64');
+  } catch (error) {
+    // An event published by hand may show any text.
+    if (error instanceof PhoneError) return undefined;
+    throw error;
   }
 }

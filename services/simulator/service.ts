@@ -12,8 +12,10 @@ import { createCertificateChain } from './protocol/certificate-chain.ts';
 import type { ServerIdentity } from './protocol/noise-responder.ts';
 import { generateKeyPair } from './protocol/x25519.ts';
 import { createApp } from './routes.ts';
+import { ScenarioDesk } from './scenario-desk.ts';
 import { watchScreens } from './screen-watch.ts';
 import { Screens } from './screens.ts';
+import { CodeRequests } from './server/code-requests.ts';
 import { PairingDesk } from './server/pairing-desk.ts';
 import type { QrTiming } from './server/registration.ts';
 import { SessionRegistry } from './server/session-registry.ts';
@@ -23,6 +25,8 @@ import { WEBSOCKET_PATH, WhatsAppServer } from './server/whatsapp-server.ts';
 interface Behaviour {
   /** Default 6 refs, the first for 60 s, the others for 20 s each. */
   readonly qr: QrTiming;
+  /** How long a pairing code can be typed. Default 160 s, after which a client has used up its QRs and hangs up. */
+  readonly codeLifeMs: number;
   /** How long a client may take to sign a link. Default 10 s. */
   readonly linkTimeoutMs: number;
   /** Default 10 s. */
@@ -54,10 +58,12 @@ export interface Simulator extends Service, AsyncDisposable {
   /** 32 bytes: the public key that the server's certificates lead to. */
   readonly rootKey: Buffer;
   readonly phones: PhoneDesk;
+  readonly scenarios: ScenarioDesk;
 }
 
 const DEFAULTS: Behaviour = {
   qr: { refs: 6, firstRefMs: 60_000, nextRefMs: 20_000 },
+  codeLifeMs: 160_000,
   linkTimeoutMs: 10_000,
   handshakeTimeoutMs: 10_000,
   maxFrameBytes: 1024 * 1024,
@@ -81,11 +87,22 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const directory = await Directory.open(options.dataDir, options.defaultPhones ?? DEFAULTS.defaultPhones);
   const rootKey = directory.rootKey.publicKey;
   const pairing = new PairingDesk(now);
+  const codes = new CodeRequests(now);
   const sessions = new SessionRegistry();
-  const screens = new Screens(now);
+  const screens: Screens = new Screens(now, () => scenarios.reconsider());
+  const scenarios = new ScenarioDesk(screens);
   if (options.nats) stack.use(watchScreens(options.nats, screens, instruments));
-  const phones = new PhoneDesk({ directory, pairing, sessions, instruments });
-  const app = createApp({ logger, instruments, directory, phones, screens, page: new Page(PAGE_FOLDER), rootKey });
+  const phones = new PhoneDesk({ directory, pairing, codes, sessions, instruments });
+  const app = createApp({
+    logger,
+    instruments,
+    directory,
+    phones,
+    scenarios,
+    screens,
+    page: new Page(PAGE_FOLDER),
+    rootKey,
+  });
 
   const handle = app.callback();
   // Koa answers every failure itself: this promise never rejects.
@@ -95,6 +112,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     identity: createIdentity(directory, now()),
     directory,
     pairing,
+    codes,
+    scenarios,
     sessions,
     instruments,
     now,
@@ -112,6 +131,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     httpUrl: `http://127.0.0.1:${port}`,
     rootKey,
     phones,
+    scenarios,
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -125,6 +145,7 @@ function createIdentity(directory: Directory, nowMs: number): ServerIdentity {
 function toBehaviour(options: Partial<Behaviour>): Omit<Behaviour, 'defaultPhones'> {
   return {
     qr: options.qr ?? DEFAULTS.qr,
+    codeLifeMs: options.codeLifeMs ?? DEFAULTS.codeLifeMs,
     linkTimeoutMs: options.linkTimeoutMs ?? DEFAULTS.linkTimeoutMs,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? DEFAULTS.handshakeTimeoutMs,
     maxFrameBytes: options.maxFrameBytes ?? DEFAULTS.maxFrameBytes,

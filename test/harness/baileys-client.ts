@@ -6,6 +6,7 @@ import {
   type AuthenticationState,
   type ConnectionState,
   type SignalDataTypeMap,
+  type UserFacingSocketConfig,
   type WASocket,
 } from '@whiskeysockets/baileys';
 import { Curve, generateSignalPubKey } from '@whiskeysockets/baileys/lib/Utils/crypto.js';
@@ -57,6 +58,8 @@ export interface BaileysClientOptions {
   readonly auth?: AuthenticationState;
   /** Replaces the life of every QR, in ms. */
   readonly qrTimeoutMs?: number;
+  /** Other settings of Baileys. */
+  readonly config?: Partial<UserFacingSocketConfig>;
 }
 
 /** An unmodified Baileys socket with its story so far. */
@@ -66,13 +69,14 @@ export class BaileysClient implements AsyncDisposable {
   readonly qrs: string[] = [];
   readonly #updates: Partial<ConnectionState>[] = [];
 
-  constructor({ url, auth = createAuth(), qrTimeoutMs }: BaileysClientOptions) {
+  constructor({ url, auth = createAuth(), qrTimeoutMs, config }: BaileysClientOptions) {
     this.auth = auth;
     this.socket = makeWASocket({
       auth,
       waWebSocketUrl: url,
       logger: pino({ level: 'silent' }),
       ...(qrTimeoutMs !== undefined && { qrTimeout: qrTimeoutMs }),
+      ...config,
     });
     this.socket.ev.on('creds.update', (update) => void Object.assign(auth.creds, update));
     this.socket.ev.on('connection.update', (update) => {

@@ -93,8 +93,14 @@ class Phone {
 
   async #scanScreen(phone: PhoneView, companyId: string): Promise<string> {
     const screen = this.#screens.find((shown) => shown.companyId === companyId);
-    if (!screen) throw new SimulatorRequestError('QR_EXPIRED', 'the screen shows no QR any more');
+    if (screen?.code) return this.#enterCode(phone, screen.code.text);
+    if (screen?.qr === undefined) throw new SimulatorRequestError('QR_EXPIRED', 'the screen shows no QR any more');
     return this.#scan(phone, screen.qr);
+  }
+
+  async #enterCode(phone: PhoneView, code: string): Promise<string> {
+    const device = await simulatorApi.enterCode(phone.id, code);
+    return `Linked as device ${device.device} of ${describePhone(phone)}.`;
   }
 
   async #scanImage(phone: PhoneView, image: Blob): Promise<string> {

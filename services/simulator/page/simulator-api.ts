@@ -28,6 +28,8 @@ export const simulatorApi = {
   addPhone: (person: Person) => request<PhoneView>('POST', '/phones', person),
   scan: (phoneId: string, qr: string) =>
     request<DeviceView>('POST', `/phones/${encodeURIComponent(phoneId)}/scan`, { qr }),
+  enterCode: (phoneId: string, code: string) =>
+    request<DeviceView>('POST', `/phones/${encodeURIComponent(phoneId)}/pairing-code`, { code }),
   unlink: (phoneId: string, device: number) =>
     request<{ unlinked: string[] }>('POST', `/phones/${encodeURIComponent(phoneId)}/unlink`, { device }),
   disconnect: (jid: string, how: 'close' | 'cut') =>

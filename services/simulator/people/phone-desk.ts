@@ -1,11 +1,10 @@
-import { randomInt } from 'node:crypto';
 import type { SimulatorInstruments } from '../instruments.ts';
-import { signLink } from '../protocol/adv-identity.ts';
+import type { CodeRequests } from '../server/code-requests.ts';
 import type { PairingDesk } from '../server/pairing-desk.ts';
 import type { SessionRegistry } from '../server/session-registry.ts';
 import type { Directory } from './directory.ts';
+import { LinkDesk } from './link-desk.ts';
 import { PhoneError } from './phone-error.ts';
-import { parseQrText } from './qr-text.ts';
 import { jidOf, lidOf, type Device, type Phone } from './stored-state.ts';
 
 export interface DeviceView {
@@ -27,21 +26,26 @@ export interface PhoneView {
   readonly name: string;
   readonly business: boolean;
   readonly devices: readonly DeviceView[];
+  /** A device that shows a code and waits until it is typed here. */
+  readonly codeRequest?: { readonly platform: string; /** ms since the epoch. */ readonly expiresAt: number };
 }
 
 export interface PhoneDeskParts {
   readonly directory: Directory;
   readonly pairing: PairingDesk;
+  readonly codes: CodeRequests;
   readonly sessions: SessionRegistry;
   readonly instruments: SimulatorInstruments;
 }
 
-/** What the owners of the phones do: scan a QR, unlink a device, look at the list, pull the plug. */
+/** What the owners of the phones do: scan a QR, type a code, unlink a device, look at the list, pull the plug. */
 export class PhoneDesk {
   readonly #parts: PhoneDeskParts;
+  readonly #links: LinkDesk;
 
   constructor(parts: PhoneDeskParts) {
     this.#parts = parts;
+    this.#links = new LinkDesk(parts);
   }
 
   list(): PhoneView[] {
@@ -51,7 +55,9 @@ export class PhoneDesk {
   view(phone: Phone): PhoneView {
     const { id, lid, name, business } = phone;
     const devices = this.#parts.directory.devicesOf(id).map((device) => this.#viewDevice(device));
-    return { id, phoneNumber: id, lid, name, business, devices };
+    const request = this.#parts.codes.waitingFor(id);
+    const asked = request && { codeRequest: { platform: request.hello.platform, expiresAt: request.expiresAt } };
+    return { id, phoneNumber: id, lid, name, business, devices, ...asked };
   }
 
   devices(): DeviceView[] {
@@ -61,45 +67,19 @@ export class PhoneDesk {
   /**
    * Links the companion that shows this QR. Resolves when the companion has signed, the device is stored, and the
    * companion was told to reconnect.
-   * @throws PhoneError PHONE_UNKNOWN, QR_INVALID, QR_UNKNOWN, QR_EXPIRED, QR_USED, QR_MISMATCH, LINK_REFUSED, LINK_TIMEOUT
+   * @throws PhoneError PHONE_UNKNOWN, and those of `LinkDesk.scan`
    */
   async scan(phoneId: string, qrText: string): Promise<DeviceView> {
-    const { directory, pairing, instruments } = this.#parts;
-    const phone = this.#phone(phoneId);
-    const qr = parseQrText(qrText);
-    const registration = pairing.take(qr);
-    const index = await directory.nextDevice(phone);
-    const linkedAt = Date.now();
-    const link = signLink({
-      phoneIdentity: phone.identity,
-      companionIdentityKey: qr.identityKey,
-      advSecret: qr.advSecret,
-      rawId: randomInt(1, 2 ** 31),
-      keyIndex: index,
-      timestamp: Math.floor(linkedAt / 1000),
-    });
-    const device: Device = {
-      phoneNumber: phone.id,
-      device: index,
-      platform: registration.client.platform,
-      linkedAt,
-      noiseKey: qr.noiseKey,
-      identityKey: qr.identityKey,
-      registrationId: registration.client.registrationId,
-      signedPreKey: registration.client.signedPreKey,
-      preKeys: 0,
-    };
-    await registration.link({
-      ...link,
-      phoneIdentityKey: phone.identity.publicKey,
-      jid: jidOf(device),
-      lid: lidOf(phone, index),
-      platform: phone.business ? 'smba' : 'android',
-      businessName: phone.business ? phone.name : undefined,
-      commit: () => directory.addDevice(device),
-    });
-    instruments.linked(device);
-    return this.#viewDevice(device);
+    return this.#viewDevice(await this.#links.scan(this.#phone(phoneId), qrText));
+  }
+
+  /**
+   * Types the code that a companion shows for this phone's number; resolves as `scan` does. A wrong code is noticed here
+   * and not by the companion, and the next one may be right.
+   * @throws PhoneError PHONE_UNKNOWN, and those of `LinkDesk.enterCode`
+   */
+  async enterCode(phoneId: string, code: string): Promise<DeviceView> {
+    return this.#viewDevice(await this.#links.enterCode(this.#phone(phoneId), code));
   }
 
   /**

@@ -10,6 +10,11 @@ export type PhoneErrorCode =
   | 'QR_EXPIRED'
   | 'QR_USED'
   | 'QR_MISMATCH'
+  | 'CODE_INVALID'
+  | 'CODE_NOT_REQUESTED'
+  | 'CODE_EXPIRED'
+  | 'CODE_WRONG'
+  | 'PASSKEY_REQUIRED'
   | 'LINK_REFUSED'
   | 'LINK_TIMEOUT';
 

@@ -10,11 +10,19 @@ export function seal(key: Uint8Array, counter: number, aad: Uint8Array, plaintex
 
 /** The plaintext, or `undefined` when the ciphertext does not authenticate. */
 export function open(key: Uint8Array, counter: number, aad: Uint8Array, ciphertext: Uint8Array): Buffer | undefined {
+  return openWithNonce(key, nonceOf(counter), aad, ciphertext);
+}
+
+/** As `open`, with a 12-byte nonce that does not count. */
+export function openWithNonce(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  ciphertext: Uint8Array,
+): Buffer | undefined {
   if (ciphertext.length < TAG_BYTES) return undefined;
   const tagStart = ciphertext.length - TAG_BYTES;
-  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(counter))
-    .setAAD(aad)
-    .setAuthTag(ciphertext.subarray(tagStart));
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce).setAAD(aad).setAuthTag(ciphertext.subarray(tagStart));
   const plaintext = decipher.update(ciphertext.subarray(0, tagStart));
   try {
     return Buffer.concat([plaintext, decipher.final()]);

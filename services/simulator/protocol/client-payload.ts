@@ -2,8 +2,13 @@ import { proto } from '@whiskeysockets/baileys';
 import { ProtocolError } from './protocol-error.ts';
 import { verifySignedPreKey, type SignedPreKey } from './signed-prekey.ts';
 
+interface Client {
+  /** The third number of the client's version: the one that rises with every release. */
+  readonly revision: number;
+}
+
 /** A new companion that wants to be linked. */
-export interface RegistrationPayload {
+export interface RegistrationPayload extends Client {
   readonly kind: 'registration';
   readonly registrationId: number;
   readonly identityKey: Buffer;
@@ -13,7 +18,7 @@ export interface RegistrationPayload {
 }
 
 /** A linked device that comes back; its noise key decides whether it may. */
-export interface LoginPayload {
+export interface LoginPayload extends Client {
   readonly kind: 'login';
   readonly phoneNumber: string;
   readonly device: number;
@@ -28,15 +33,19 @@ const KEY_TYPE = 5;
  */
 export function parseClientPayload(bytes: Buffer): RegistrationPayload | LoginPayload {
   const payload = decode(bytes);
-  if (payload.devicePairingData) return toRegistration(payload.devicePairingData);
+  const revision = payload.userAgent?.appVersion?.tertiary ?? 0;
+  if (payload.devicePairingData) return { ...toRegistration(payload.devicePairingData), revision };
   const phoneNumber = String(payload.username ?? '');
-  if (!/^[1-9][0-9]{4,19}$/.test(phoneNumber) || typeof payload.device !== 'number') {
+  if (!/^[1-9][0-9]{4,19}$/.test(phoneNumber)) {
     throw new ProtocolError('PAYLOAD_INVALID', 'neither a registration nor a login');
   }
-  return { kind: 'login', phoneNumber, device: payload.device };
+  // A client that asked for a pairing code and was not linked logs in by its number alone.
+  return { kind: 'login', phoneNumber, device: payload.device ?? 0, revision };
 }
 
-function toRegistration(data: proto.ClientPayload.IDevicePairingRegistrationData): RegistrationPayload {
+function toRegistration(
+  data: proto.ClientPayload.IDevicePairingRegistrationData,
+): Omit<RegistrationPayload, 'revision'> {
   const keyType = bytesOf(data.eKeytype, 1, 'key type');
   if (keyType[0] !== KEY_TYPE) throw new ProtocolError('PAYLOAD_INVALID', 'unknown key type');
   const identityKey = bytesOf(data.eIdent, 32, 'identity key');

@@ -26,6 +26,8 @@ export type RejectionCode =
   | 'NOISE_KEY_UNKNOWN'
   /** A stanza cannot be decoded, or is not allowed in this state. */
   | 'STANZA_INVALID'
+  /** A message of the linking by code is malformed, or names keys that are not the client's own. */
+  | 'PAIRING_INVALID'
   /** The client answered pair-success with a device signature that does not verify. */
   | 'DEVICE_SIGNATURE_INVALID';
 

@@ -32,6 +32,10 @@ export class Connection {
   readonly closed: Promise<void>;
   #transport: NoiseTransport | undefined;
   #timedOut = false;
+  #isSilent = false;
+  #delayMs = 0;
+  /** Settles when everything that was delayed is out. */
+  #delayed: Promise<void> | undefined;
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.id = options.id;
@@ -81,16 +85,27 @@ export class Connection {
     }
   }
 
+  /** While silent, the server reads and says nothing. */
+  set isSilent(isSilent: boolean) {
+    this.#isSilent = isSilent;
+  }
+
+  /** How long each stanza waits before it goes out, in ms. The order stays. */
+  set delayMs(delayMs: number) {
+    this.#delayMs = delayMs;
+  }
+
   /** Sends one stanza; what is sent to a client that has left is lost, as on any line. */
   send(stanza: BinaryNode): void {
-    if (!this.#transport || this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#write(this.#transport.encrypt(encodeBinaryNode(stanza)));
+    this.#inTurn(() => this.#sendNow(stanza));
   }
 
   /** Ends the stream in order, behind a last stanza that says why when there is one. */
   close(last: BinaryNode = node('xmlstreamend')): void {
-    this.send(last);
-    this.#socket.close(CLOSE_NORMAL);
+    this.#inTurn(() => {
+      this.#sendNow(last);
+      this.#socket.close(CLOSE_NORMAL);
+    });
   }
 
   /** Ends the line of a client that broke the protocol. */
@@ -102,6 +117,24 @@ export class Connection {
   /** Drops the line without a word. */
   cut(): void {
     this.#socket.terminate();
+  }
+
+  #sendNow(stanza: BinaryNode): void {
+    if (this.#isSilent || !this.#transport || this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#write(this.#transport.encrypt(encodeBinaryNode(stanza)));
+  }
+
+  /** At once, unless something is delayed: then behind it. */
+  #inTurn(work: () => void): void {
+    const delayMs = this.#delayMs;
+    if (delayMs === 0 && !this.#delayed) return work();
+    const isDown = this.closed.then(() => undefined);
+    const due = new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+    const turn = Promise.all([this.#delayed, Promise.race([due, isDown])]).then(work);
+    this.#delayed = turn;
+    void turn.then(() => {
+      if (this.#delayed === turn) this.#delayed = undefined;
+    });
   }
 
   #expire(): void {

@@ -32,10 +32,10 @@ export class PairingDesk {
   }
 
   /**
-   * The client that shows this QR, for one link.
+   * The client that shows this QR.
    * @throws PhoneError QR_UNKNOWN, QR_USED, QR_EXPIRED, QR_MISMATCH
    */
-  take(qr: QrText): Registration {
+  find(qr: QrText): Registration {
     const entry = this.#refs.get(qr.ref);
     if (!entry) throw new PhoneError('QR_UNKNOWN', 'nobody shows this QR');
     const { registration } = entry;
@@ -46,7 +46,6 @@ export class PairingDesk {
     if (!registration.noiseKey.equals(qr.noiseKey) || !registration.client.identityKey.equals(qr.identityKey)) {
       throw new PhoneError('QR_MISMATCH', 'the keys of this QR are not those of the client that got its ref');
     }
-    registration.take();
     return registration;
   }
 }

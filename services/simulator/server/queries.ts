@@ -45,7 +45,7 @@ export const QUERIES: Readonly<Partial<Record<string, QueryHandler>>> = {
 
   'set md remove-companion-device': (query, session) => ({
     reply: resultOf(query),
-    afterwards: () => session.unlink(),
+    afterwards: () => session.unlink('device'),
   }),
 };
 
@@ -76,7 +76,8 @@ async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Sess
 }
 
 /** What the server holds of the device's keys, for the device to compare. */
-function digestKeys(query: BinaryNode, { device }: Session): Answer {
+function digestKeys(query: BinaryNode, session: Session): Answer {
+  const { device } = session;
   if (!device || device.preKeys === 0) return { reply: errorOf(query, 404, 'item-not-found') };
   const registration = Buffer.alloc(4);
   registration.writeUInt32BE(device.registrationId);
@@ -85,7 +86,7 @@ function digestKeys(query: BinaryNode, { device }: Session): Answer {
     node('type', {}, Buffer.from([5])),
     node('identity', {}, device.identityKey),
   ];
-  return { reply: resultOf(query, [node('digest', {}, content)]) };
+  return { reply: resultOf(query, [node('digest', {}, content)]), afterwards: () => session.becomeOpen() };
 }
 
 /** The account has no application state: every collection is at the version the client has. */

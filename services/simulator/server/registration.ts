@@ -4,7 +4,20 @@ import { verifyDeviceSignature, type SignedLink } from '../protocol/adv-identity
 import type { RegistrationPayload } from '../protocol/client-payload.ts';
 import { SERVER_JID, bytesOf, childOf, errorOf, node, resultOf, type BinaryNode } from '../protocol/node.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Course } from '../scenario-desk.ts';
+import {
+  codeStageOf,
+  pairingRef,
+  primaryHello,
+  readCompanionFinish,
+  readCompanionHello,
+  type CompanionFinish,
+  type PrimaryHello,
+} from './code-messages.ts';
+import type { CodeRequest } from './code-requests.ts';
 import type { Connection } from './connection.ts';
+import { endWith } from './ending.ts';
+import { passkeyRequest } from './passkey-request.ts';
 
 /** How long the QRs of one connection live. */
 export interface QrTiming {
@@ -15,15 +28,21 @@ export interface QrTiming {
 
 export interface RegistrationOptions {
   readonly connection: Connection;
+  readonly course: Course;
   readonly client: RegistrationPayload;
   readonly noiseKey: Buffer;
   readonly qr: QrTiming;
-  /** How long the client may take to sign what the phone offered. */
+  /** How long a code can be typed, in ms. */
+  readonly codeLifeMs: number;
+  /** How long the client may take to sign what the phone offered, or to answer a code. */
   readonly linkTimeoutMs: number;
-  readonly nowMs: number;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  /** Takes a request to be linked by code; `false` when there is no such phone. */
+  readonly onCodeRequest: (request: CodeRequest) => boolean;
 }
 
-/** What the phone offers to the companion whose QR it scanned. */
+/** What the phone offers to the companion that it links. */
 export interface LinkOffer extends SignedLink {
   readonly phoneIdentityKey: Buffer;
   readonly jid: string;
@@ -40,29 +59,37 @@ interface PendingLink {
   readonly settled: PromiseWithResolvers<void>;
 }
 
-/** One companion that shows QRs and waits to be linked. */
+/** One companion that shows QRs or a code and waits to be linked. */
 export class Registration {
   /** In the order in which the client shows them; a ref is valid from the start until its `expiresAt`. */
   readonly refs: readonly { readonly ref: string; readonly expiresAt: number }[];
   readonly client: RegistrationPayload;
   readonly noiseKey: Buffer;
+  readonly course: Course;
   readonly #options: RegistrationOptions;
   #state: 'waiting' | 'taken' | 'ended' = 'waiting';
   #gone = false;
   #pending: PendingLink | undefined;
+  #finish: PromiseWithResolvers<CompanionFinish> | undefined;
 
   constructor(options: RegistrationOptions) {
-    const { qr, nowMs } = options;
+    const { qr, now } = options;
     this.#options = options;
     this.client = options.client;
     this.noiseKey = options.noiseKey;
+    this.course = options.course;
+    const start = now();
     this.refs = Array.from({ length: qr.refs }, (_, index) => ({
       ref: `2@${randomBytes(48).toString('base64')}`,
-      expiresAt: nowMs + qr.firstRefMs + index * qr.nextRefMs,
+      expiresAt: start + qr.firstRefMs + index * qr.nextRefMs,
     }));
   }
 
-  /** `taken`: a phone has scanned one of the refs. `ended`: the client left before that. */
+  get connectionId(): number {
+    return this.#options.connection.id;
+  }
+
+  /** `taken`: a phone has scanned one of the refs, or its code was right. `ended`: the client left before that. */
   get state(): 'waiting' | 'taken' | 'ended' {
     return this.#state;
   }
@@ -74,23 +101,28 @@ export class Registration {
 
   /**
    * Offers the refs and serves the client until it is linked or leaves.
-   * @throws ProtocolError DEVICE_SIGNATURE_INVALID and those of the connection
+   * @throws ProtocolError DEVICE_SIGNATURE_INVALID, PAIRING_INVALID and those of the connection
    */
   async run(): Promise<void> {
-    const { connection } = this.#options;
+    const { connection, course } = this.#options;
     const refs = this.refs.map(({ ref }) => node('ref', {}, Buffer.from(ref)));
     connection.send(serverQuery([node('pair-device', {}, refs)]).query);
+    course.watch(() => {
+      const { answerDelayMs = 0, atRegistration } = course.behaviour;
+      connection.delayMs = answerDelayMs;
+      if (atRegistration) endWith(connection, atRegistration);
+    });
     try {
       for await (const stanza of connection.stanzas()) {
         if (await this.#receive(stanza)) return;
       }
     } catch (cause) {
-      this.#pending?.settled.reject(new PhoneError('LINK_REFUSED', 'the client broke the protocol', { cause }));
+      this.#fail(new PhoneError('LINK_REFUSED', 'the client broke the protocol', { cause }));
       throw cause;
     } finally {
       this.#gone = true;
       if (this.#state === 'waiting') this.#state = 'ended';
-      this.#pending?.settled.reject(leftEarly());
+      this.#fail(leftEarly());
     }
   }
 
@@ -100,20 +132,47 @@ export class Registration {
    */
   async link(offer: LinkOffer): Promise<void> {
     if (this.#gone) throw leftEarly();
-    const { connection, linkTimeoutMs } = this.#options;
     const { id, query } = serverQuery([pairSuccess(offer)]);
     const settled = Promise.withResolvers<void>();
     this.#pending = { offer, id, settled };
-    connection.send(query);
+    this.#options.connection.send(query);
+    await this.#inTime(settled, 'the client did not answer the link');
+  }
+
+  /**
+   * Tells the client that its code was typed, and answers what it makes of that.
+   * @throws PhoneError LINK_REFUSED, LINK_TIMEOUT
+   */
+  async exchangeKeys(hello: PrimaryHello): Promise<CompanionFinish> {
+    if (this.#gone) throw leftEarly();
+    this.#finish?.reject(new PhoneError('LINK_REFUSED', 'another code was typed meanwhile'));
+    const finish = Promise.withResolvers<CompanionFinish>();
+    this.#finish = finish;
+    this.#options.connection.send(primaryHello(randomBytes(8).toString('hex'), hello));
+    return this.#inTime(finish, 'the client did not answer the code');
+  }
+
+  /** The account wants a passkey before it links anything. The client stays connected and gets nothing more. */
+  demandPasskey(): void {
+    this.#options.connection.send(passkeyRequest());
+  }
+
+  async #inTime<T>(settled: PromiseWithResolvers<T>, whatElse: string): Promise<T> {
+    const { connection, linkTimeoutMs } = this.#options;
     const timer = setTimeout(() => {
-      settled.reject(new PhoneError('LINK_TIMEOUT', 'the client did not answer the link'));
+      settled.reject(new PhoneError('LINK_TIMEOUT', whatElse));
       connection.close();
     }, linkTimeoutMs);
     try {
-      await settled.promise;
+      return await settled.promise;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #fail(error: PhoneError): void {
+    this.#pending?.settled.reject(error);
+    this.#finish?.reject(error);
   }
 
   /** True when the client is linked and the connection over. */
@@ -125,9 +184,36 @@ export class Registration {
       const pending = this.#pending;
       return pending !== undefined && pending.id === id && this.#complete(stanza, pending);
     }
-    const isPing = xmlns === 'w:p';
-    connection.send(isPing ? resultOf(stanza) : errorOf(stanza, 501, 'feature-not-implemented'));
+    const stage = codeStageOf(stanza);
+    if (stage === 'companion_hello') this.#takeHello(stanza);
+    else if (stage === 'companion_finish') this.#takeFinish(stanza);
+    else connection.send(xmlns === 'w:p' ? resultOf(stanza) : errorOf(stanza, 501, 'feature-not-implemented'));
     return false;
+  }
+
+  #takeHello(query: BinaryNode): void {
+    const { connection, course, codeLifeMs, now, onCodeRequest } = this.#options;
+    const hello = readCompanionHello(query, this.noiseKey);
+    const ref = randomBytes(32);
+    course.identify({ phone: hello.phoneNumber });
+    const expiresAt = now() + (course.behaviour.codeLifeMs ?? codeLifeMs);
+    const isKnown = onCodeRequest({ registration: this, hello, ref, expiresAt });
+    connection.send(isKnown ? resultOf(query, [pairingRef(ref)]) : errorOf(query, 404, 'item-not-found'));
+    this.#cutAfter('companion_hello');
+  }
+
+  #takeFinish(query: BinaryNode): void {
+    const finish = readCompanionFinish(query, this.client.identityKey);
+    this.#options.connection.send(resultOf(query));
+    this.#cutAfter('companion_finish');
+    this.#finish?.resolve(finish);
+  }
+
+  #cutAfter(stage: 'companion_hello' | 'companion_finish'): void {
+    if (this.course.behaviour.cutAfter !== stage) return;
+    this.#gone = true;
+    this.#fail(leftEarly());
+    this.#options.connection.cut();
   }
 
   async #complete(answer: BinaryNode, { offer, settled }: PendingLink): Promise<true> {

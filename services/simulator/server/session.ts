@@ -3,11 +3,14 @@ import type { Directory } from '../people/directory.ts';
 import { jidOf, type Device } from '../people/stored-state.ts';
 import { errorOf, node, type BinaryNode } from '../protocol/node.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Course } from '../scenario-desk.ts';
 import type { Connection } from './connection.ts';
+import { endWith } from './ending.ts';
 import { QUERIES, queryName } from './queries.ts';
 
 export interface SessionOptions {
   readonly connection: Connection;
+  readonly course: Course;
   readonly directory: Directory;
   readonly instruments: SimulatorInstruments;
   /** As it was at login. */
@@ -21,6 +24,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #jid: string;
   #backlogAnnounced = false;
+  #isOpen = false;
+  #ending: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -41,11 +46,24 @@ export class Session {
    * @throws ProtocolError of the connection
    */
   async run(): Promise<void> {
-    const { connection, lid } = this.#options;
+    const { connection, course, lid } = this.#options;
+    await this.#claimPreKeys(course.behaviour.preKeysLeft);
+    course.watch(() => this.#follow(course));
     connection.send(node('success', { t: String(Math.floor(Date.now() / 1000)), lid }));
-    for await (const stanza of connection.stanzas()) {
-      if (stanza.tag === 'iq') await this.#answer(stanza);
+    try {
+      for await (const stanza of connection.stanzas()) {
+        if (stanza.tag === 'iq') await this.#answer(stanza);
+      }
+    } finally {
+      clearTimeout(this.#ending);
     }
+  }
+
+  /** The device has everything that it waits for before it calls itself open. */
+  becomeOpen(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#follow(this.#options.course);
   }
 
   /** The device wants its backlog, which is empty. Clients hold their events back until they are told so. */
@@ -55,11 +73,11 @@ export class Session {
     this.#options.connection.send(node('ib', {}, [node('offline', { count: '0' })]));
   }
 
-  /** The device asked to be unlinked. */
-  async unlink(): Promise<void> {
+  /** Removes the device, because it asked for that or because its phone did. */
+  async unlink(by: 'device' | 'phone'): Promise<void> {
     const { directory, instruments, device } = this.#options;
     await directory.removeDevice(device);
-    instruments.unlinked(device, 'device');
+    instruments.unlinked(device, by);
     this.endUnlinked();
   }
 
@@ -82,6 +100,32 @@ export class Session {
 
   #end(last: BinaryNode): void {
     this.#options.connection.close(last);
+  }
+
+  #follow({ behaviour }: Course): void {
+    const { connection } = this.#options;
+    const { answerDelayMs = 0, silentFrom, whenOpen } = behaviour;
+    clearTimeout(this.#ending);
+    connection.delayMs = answerDelayMs;
+    connection.isSilent = silentFrom === 'login' || (silentFrom === 'open' && this.#isOpen);
+    if (!this.#isOpen || !whenOpen) return;
+    this.#ending = setTimeout(() => {
+      if (whenOpen.how === 'unlink') void this.unlink('phone').catch((error: unknown) => this.#fail(error));
+      else endWith(connection, whenOpen);
+    }, whenOpen.afterMs);
+  }
+
+  #fail(error: unknown): void {
+    const { connection, instruments } = this.#options;
+    instruments.connectionFailed(connection.id, error);
+    connection.cut();
+  }
+
+  /** Others have claimed all of the device's prekeys but these. */
+  async #claimPreKeys(left: number | undefined): Promise<void> {
+    const { device } = this;
+    if (left === undefined || !device || device.preKeys <= left) return;
+    await this.directory.updateKeys(this.#jid, { preKeys: left });
   }
 
   async #answer(query: BinaryNode): Promise<void> {

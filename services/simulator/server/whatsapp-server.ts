@@ -1,14 +1,19 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
+import type { Ending } from '../behaviour.ts';
 import type { SimulatorInstruments } from '../instruments.ts';
 import type { Directory } from '../people/directory.ts';
-import { jidOf, lidOf } from '../people/stored-state.ts';
+import { jidOf, lidOf, type Device } from '../people/stored-state.ts';
 import { parseClientPayload, type LoginPayload, type RegistrationPayload } from '../protocol/client-payload.ts';
 import { node, type BinaryNode } from '../protocol/node.ts';
 import type { FinishedHandshake, ServerIdentity } from '../protocol/noise-responder.ts';
 import { ProtocolError, type RejectionCode } from '../protocol/protocol-error.ts';
+import type { Course, ScenarioDesk } from '../scenario-desk.ts';
+import { ScenarioError } from '../scenario-error.ts';
+import type { CodeRequest, CodeRequests } from './code-requests.ts';
 import { Connection } from './connection.ts';
+import { endWith } from './ending.ts';
 import type { PairingDesk } from './pairing-desk.ts';
 import { Registration, type QrTiming } from './registration.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -18,9 +23,12 @@ export interface WhatsAppServerOptions {
   readonly identity: ServerIdentity;
   readonly directory: Directory;
   readonly pairing: PairingDesk;
+  readonly codes: CodeRequests;
+  readonly scenarios: ScenarioDesk;
   readonly sessions: SessionRegistry;
   readonly instruments: SimulatorInstruments;
   readonly qr: QrTiming;
+  readonly codeLifeMs: number;
   readonly maxFrameBytes: number;
   readonly handshakeTimeoutMs: number;
   readonly linkTimeoutMs: number;
@@ -48,10 +56,14 @@ export class WhatsAppServer {
     });
   }
 
-  /** Takes over the server's WebSocket upgrades; other paths are refused with 400. */
+  /** Takes over the server's WebSocket upgrades; other paths, and scenarios that do not exist, are refused with 400. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket));
+      const course = this.#begin(request, socket);
+      if (!course) return;
+      // The line can end before the WebSocket is up: then nobody would let go of the course.
+      socket.once('close', () => course[Symbol.dispose]());
+      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, course));
     });
   }
 
@@ -66,7 +78,24 @@ export class WhatsAppServer {
     this.#webSockets.close();
   }
 
-  #accept(webSocket: WebSocket): void {
+  #begin({ url = '' }: IncomingMessage, socket: Duplex): Course | undefined {
+    let course: Course;
+    try {
+      course = this.#options.scenarios.open(new URL(url, 'ws://localhost').searchParams);
+    } catch (error) {
+      if (!(error instanceof ScenarioError)) throw error;
+      answerUpgrade(socket, 400, `${error.code}: ${error.message}`);
+      return undefined;
+    }
+    const { refuse } = course.behaviour;
+    if (refuse === undefined) return course;
+    course[Symbol.dispose]();
+    if (refuse === 0) socket.destroy();
+    else answerUpgrade(socket, refuse, 'refused');
+    return undefined;
+  }
+
+  #accept(webSocket: WebSocket, course: Course): void {
     this.#connections += 1;
     const { identity, maxFrameBytes, handshakeTimeoutMs } = this.#options;
     const connection = new Connection(webSocket, {
@@ -75,19 +104,15 @@ export class WhatsAppServer {
       maxFrameBytes,
       handshakeTimeoutMs,
     });
-    const served = this.#serve(connection).finally(() => this.#serving.delete(connection));
+    const served = this.#serve(connection, course).finally(() => this.#serving.delete(connection));
     this.#serving.set(connection, served);
   }
 
   /** Never rejects: what goes wrong with one client ends here, with that client. */
-  async #serve(connection: Connection): Promise<void> {
+  async #serve(connection: Connection, course: Course): Promise<void> {
     const { instruments } = this.#options;
     try {
-      const handshake = await connection.handshake();
-      if (!handshake) return;
-      const client = parseClientPayload(handshake.payload);
-      if (client.kind === 'registration') await this.#register(connection, client, handshake);
-      else await this.#logIn(connection, client, handshake);
+      if (course.behaviour.silentFrom !== 'connect') await this.#talk(connection, course);
     } catch (error) {
       if (error instanceof ProtocolError) {
         instruments.rejected(connection.id, error);
@@ -100,16 +125,47 @@ export class WhatsAppServer {
     await connection.closed;
   }
 
-  async #register(connection: Connection, client: RegistrationPayload, handshake: FinishedHandshake): Promise<void> {
-    const { pairing, qr, linkTimeoutMs, instruments, now } = this.#options;
-    const noiseKey = handshake.clientStaticKey;
-    const registration = new Registration({ connection, client, noiseKey, qr, linkTimeoutMs, nowMs: now() });
+  async #talk(connection: Connection, course: Course): Promise<void> {
+    const handshake = await connection.handshake();
+    if (!handshake) return;
+    const client = parseClientPayload(handshake.payload);
+    const purpose = client.kind === 'registration' ? 'linking' : 'login';
+    const phone = client.kind === 'login' ? { phone: client.phoneNumber } : {};
+    course.identify({ purpose, noiseKey: handshake.clientStaticKey, ...phone });
+    const { silentFrom, minimumRevision = 0 } = course.behaviour;
+    connection.isSilent = silentFrom === 'login';
+    if (client.revision < minimumRevision) return endWith(connection, { how: 'failure', reason: 405 });
+    if (client.kind === 'registration') await this.#register({ connection, course, handshake }, client);
+    else await this.#logIn({ connection, course, handshake }, client);
+  }
+
+  async #register({ connection, course, handshake }: Guest, client: RegistrationPayload): Promise<void> {
+    const { pairing, qr, codeLifeMs, linkTimeoutMs, instruments, now } = this.#options;
+    const registration = new Registration({
+      connection,
+      course,
+      client,
+      noiseKey: handshake.clientStaticKey,
+      qr: course.behaviour.qr ?? qr,
+      codeLifeMs,
+      linkTimeoutMs,
+      now,
+      onCodeRequest: (request) => this.#takeCodeRequest(request),
+    });
     pairing.add(registration);
     instruments.qrOffered(connection.id, client.platform);
     await registration.run();
   }
 
-  async #logIn(connection: Connection, client: LoginPayload, handshake: FinishedHandshake): Promise<void> {
+  #takeCodeRequest(request: CodeRequest): boolean {
+    const { directory, codes, instruments } = this.#options;
+    const isKnown = directory.phone(request.hello.phoneNumber) !== undefined;
+    if (isKnown) codes.add(request);
+    instruments.codeRequested(request.registration.connectionId, request.hello.phoneNumber, isKnown);
+    return isKnown;
+  }
+
+  async #logIn({ connection, course, handshake }: Guest, client: LoginPayload): Promise<void> {
     const { directory, sessions, instruments } = this.#options;
     const jid = jidOf(client);
     const device = directory.device(jid);
@@ -118,8 +174,10 @@ export class WhatsAppServer {
     if (!device.noiseKey.equals(handshake.clientStaticKey)) {
       throw new ProtocolError('NOISE_KEY_UNKNOWN', 'the noise key is not that of the device');
     }
+    const { atLogin } = course.behaviour;
+    if (atLogin) return this.#refuseLogin(connection, device, atLogin);
     const lid = lidOf(phone, device.device);
-    const session = new Session({ connection, directory, instruments, device, lid });
+    const session = new Session({ connection, course, directory, instruments, device, lid });
     sessions.add(jid, session);
     instruments.loggedIn(connection.id, device);
     try {
@@ -129,6 +187,31 @@ export class WhatsAppServer {
       instruments.sessionEnded(connection.id, device);
     }
   }
+
+  async #refuseLogin(connection: Connection, device: Device, ending: Ending): Promise<void> {
+    const { directory, instruments } = this.#options;
+    if (ending.how === 'unlink') {
+      await directory.removeDevice(device);
+      instruments.unlinked(device, 'phone');
+    }
+    endWith(connection, ending);
+  }
+}
+
+/** A client whose handshake is done. */
+interface Guest {
+  readonly connection: Connection;
+  readonly course: Course;
+  readonly handshake: FinishedHandshake;
+}
+
+function answerUpgrade(socket: Duplex, status: number, text: string): void {
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
+    'Connection: close',
+    'Content-Type: text/plain',
+  ];
+  socket.end(`${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
 }
 
 /** What a refused client is told before its line ends; nothing when the line itself cannot be trusted. */
@@ -141,6 +224,7 @@ function farewellOf(code: RejectionCode): BinaryNode | undefined {
     case 'PREKEY_SIGNATURE_INVALID':
       return node('failure', { reason: '400' });
     case 'DEVICE_SIGNATURE_INVALID':
+    case 'PAIRING_INVALID':
     case 'STANZA_INVALID':
       return node('stream:error', { code: '500' });
     default:
