@@ -1,3 +1,4 @@
+import { connect } from 'nats';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, readQrFromScreenshot } from '../harness/chromium.ts';
@@ -6,6 +7,8 @@ import { waitFor } from '../harness/wait-for.ts';
 
 const SALON = '962302';
 const OTHER_SALON = '962303';
+const SALON_BY_HAND = '962305';
+const SALON_WHILE_DOWN = '962306';
 
 let browser: Browser;
 let system: System;
@@ -42,6 +45,43 @@ async function scanWithPhone(qr: string): Promise<void> {
     .waitFor();
   await phone.close();
 }
+
+/** What an operator publishes by hand: core NATS, no header, the four legacy fields. */
+async function publishByHand(salonId: string): Promise<void> {
+  const nats = await connect({ servers: system.natsUrl });
+  const companyId = `company_${salonId}`;
+  nats.publish(
+    `whatsapp.events.${companyId}`,
+    JSON.stringify({ type: 'connected', companyId, phoneNumber: '79990000001', timestamp: 1_764_870_000_000 }),
+  );
+  await nats.drain();
+}
+
+describe('a connected event published by hand', () => {
+  test('flips every tab of the salon and those opened later, and no tab of another salon', async () => {
+    const tabs = await Promise.all([SALON_BY_HAND, SALON_BY_HAND, OTHER_SALON].map(openOnboarding));
+    const [first, second, stranger] = tabs as [Page, Page, Page];
+    await Promise.all(tabs.map((tab) => untilState(tab, 'qr')));
+    await publishByHand(SALON_BY_HAND);
+    await untilState(first, 'connected');
+    await untilState(second, 'connected');
+    const late = await openOnboarding(SALON_BY_HAND);
+    await untilState(late, 'connected');
+    await untilState(stranger, 'qr');
+    await Promise.all([...tabs, late].map((tab) => tab.close()));
+  });
+
+  test('flips a page whose socket service was down meanwhile, as soon as that is back', async () => {
+    const page = await openOnboarding(SALON_WHILE_DOWN);
+    await untilState(page, 'qr');
+    await system.stopProcess('socket');
+    await untilState(page, 'reconnecting');
+    await publishByHand(SALON_WHILE_DOWN);
+    await system.startProcess('socket');
+    await untilState(page, 'connected');
+    await page.close();
+  });
+});
 
 describe('a salon links its WhatsApp', () => {
   test('by scanning the QR on the page, and stays connected over a restart of everything', async () => {
