@@ -91,7 +91,7 @@ export class ScenarioDesk {
    */
   open(query: URLSearchParams): Course {
     const { scenario: name, ...params } = Object.fromEntries(query);
-    const own = name === undefined || name === 'normal' ? undefined : toBehaviour(name, params).behaviour;
+    const own = name === undefined ? undefined : toBehaviour(name, params).behaviour;
     const course = new Course(own, {
       choose: (facts, current) => this.#choose(facts, current),
       forget: () => this.#courses.delete(course),
@@ -179,6 +179,7 @@ function toSelection({ scope, name, params, times }: SelectionRequest): Selectio
 }
 
 function toBehaviour(name: string, given: SelectionRequest['params']): { params: Params; behaviour: Behaviour } {
+  if (name === 'normal') return { params: {}, behaviour: NORMAL };
   const scenario = findScenario(name);
   const params = toParams(scenario, given);
   return { params, behaviour: scenario.behaviour(params) };

@@ -106,12 +106,12 @@ export class Registration {
   async run(): Promise<void> {
     const { connection, course } = this.#options;
     const refs = this.refs.map(({ ref }) => node('ref', {}, Buffer.from(ref)));
-    connection.send(serverQuery([node('pair-device', {}, refs)]).query);
     course.watch(() => {
       const { answerDelayMs = 0, atRegistration } = course.behaviour;
       connection.delayMs = answerDelayMs;
       if (atRegistration) endWith(connection, atRegistration);
     });
+    if (!course.behaviour.atRegistration) connection.send(serverQuery([node('pair-device', {}, refs)]).query);
     try {
       for await (const stanza of connection.stanzas()) {
         if (await this.#receive(stanza)) return;
