@@ -18,6 +18,39 @@ export class FencedError extends Error {
   }
 }
 
+/** Another replica holds the company's session. */
+export class NotOwnerError extends Error {
+  readonly code = 'NOT_OWNER';
+  readonly companyId: CompanyId;
+  /** Its name; `undefined` when the session was given up meanwhile. */
+  readonly owner: string | undefined;
+
+  constructor(companyId: CompanyId, owner: string | undefined) {
+    super(`${companyId} is held by ${owner ?? 'another replica'}`);
+    this.name = 'NotOwnerError';
+    this.companyId = companyId;
+    this.owner = owner;
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
+}
+
+/** This replica's lease has ended: it holds nothing and can take nothing until it has a new one. */
+export class LeaseLostError extends Error {
+  readonly code = 'LEASE_LOST';
+
+  constructor(options?: { readonly cause?: unknown }) {
+    super('the lease of this replica has ended', options);
+    this.name = 'LeaseLostError';
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
+}
+
 /** `corrupted` covers every way in which bytes fail authentication: damage, another row's bytes, a forged key id. */
 export type UnreadableReason = 'unknown-format' | 'unknown-key' | 'corrupted';
 

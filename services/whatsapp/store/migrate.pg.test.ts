@@ -7,7 +7,7 @@ import { Keyring } from './encryption.ts';
 import { migrate, type Migration } from './migrate.ts';
 
 const keyring = new Keyring({ current: randomBytes(32) });
-const OURS = ['whatsapp_auth', 'whatsapp_keys', 'whatsapp_migrations', 'whatsapp_sessions'];
+const OURS = ['whatsapp_auth', 'whatsapp_keys', 'whatsapp_migrations', 'whatsapp_replicas', 'whatsapp_sessions'];
 
 const good: Migration = {
   name: 'good',
@@ -46,7 +46,10 @@ describe.each(SQL_ENGINES)('migrate on $name', ({ start }) => {
     await migrate(db, { keyring });
     await migrate(db, { keyring });
     expect(await tables(db)).toEqual(OURS);
-    expect(await db.query('SELECT number, name FROM whatsapp_migrations')).toEqual([{ number: 1, name: 'sessions' }]);
+    expect(await db.query('SELECT number, name FROM whatsapp_migrations')).toEqual([
+      { number: 1, name: 'sessions' },
+      { number: 2, name: 'leases' },
+    ]);
   });
 
   test('calls at once take turns', async () => {
@@ -116,7 +119,7 @@ describe('migrate from two processes', () => {
       migrate(two, { keyring }),
     ]);
     expect(await tables(one)).toEqual(OURS);
-    expect(await two.query('SELECT number FROM whatsapp_migrations')).toEqual([{ number: 1 }]);
+    expect(await two.query('SELECT number FROM whatsapp_migrations')).toEqual([{ number: 1 }, { number: 2 }]);
   });
 
   test('the second sees what the first did and does not do it again', async () => {

@@ -9,6 +9,7 @@ import {
 } from './errors.ts';
 import type { LegacyImport } from './legacy-import.ts';
 import * as sessions from './migrations/0001-sessions.ts';
+import * as leases from './migrations/0002-leases.ts';
 
 export interface MigrationContext {
   /** Encrypts what is imported. */
@@ -36,7 +37,7 @@ export interface MigrationReport {
 }
 
 /** Number 1 first. A migration that was released never changes. */
-const MIGRATIONS: readonly Migration[] = [sessions];
+const MIGRATIONS: readonly Migration[] = [sessions, leases];
 
 /** The key of the advisory lock: any constant that nothing else in the database uses. */
 const LOCK = 0x77_61_64_62;

@@ -2,7 +2,7 @@ import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { SESSION_STATES, isTerminal, type SessionState } from '../../../shared/contract/session-state.ts';
 import type { SqlDatabase, SqlValue } from './database.ts';
 import { credsAddress, keyAddress, type Keyring } from './encryption.ts';
-import { FencedError } from './errors.ts';
+import { FencedError, LeaseLostError, NotOwnerError } from './errors.ts';
 import { WriteOrder } from './write-order.ts';
 
 /** The session of one company as it was last saved. */
@@ -73,28 +73,44 @@ export class SessionStore {
   }
 
   /**
-   * Takes ownership: creates the row when absent and raises the epoch above both the row's and `atLeastEpoch` (0 when no
-   * event of the company is known). Calls at once get different epochs, and only the highest can write afterwards.
+   * Takes ownership by one conditional statement: creates the row when absent, names `owner` in it (the id of a replica
+   * with a lease) and raises the epoch above both the row's and `atLeastEpoch` (0 when no event of the company is known).
+   * Calls at once get different epochs, and only the highest can write afterwards.
+   * @throws NotOwnerError, having changed nothing, while another replica is named.
+   * @throws LeaseLostError when `owner` has no lease any more.
    */
-  async acquire(companyId: CompanyId, atLeastEpoch: number): Promise<SessionRow> {
+  async acquire(companyId: CompanyId, atLeastEpoch: number, owner?: string): Promise<SessionRow> {
     if (!Number.isSafeInteger(atLeastEpoch) || atLeastEpoch < 0 || atLeastEpoch >= Number.MAX_SAFE_INTEGER) {
       throw new RangeError(`no epoch can follow ${atLeastEpoch}`);
     }
-    const rows = await this.#db.query<StoredSession>(
-      `INSERT INTO whatsapp_sessions AS session (company_id, epoch) VALUES ($1, $2::bigint + 1)
-       ON CONFLICT (company_id) DO UPDATE SET epoch = greatest(session.epoch, $2::bigint) + 1, updated_at = now()
-       RETURNING ${SESSION_COLUMNS}`,
-      [companyId, atLeastEpoch],
-    );
-    return rows.map(toSessionRow)[0] ?? unreachable('INSERT … RETURNING answered no row');
+    try {
+      const rows = await this.#db.query<StoredSession>(
+        `INSERT INTO whatsapp_sessions AS session (company_id, epoch, owner) VALUES ($1, $2::bigint + 1, $3)
+         ON CONFLICT (company_id) DO UPDATE
+            SET epoch = greatest(session.epoch, $2::bigint) + 1, owner = $3, updated_at = now()
+          WHERE session.owner IS NULL OR session.owner = $3
+         RETURNING ${SESSION_COLUMNS}`,
+        [companyId, atLeastEpoch, owner ?? null],
+      );
+      const [row] = rows.map(toSessionRow);
+      if (row) return row;
+    } catch (error) {
+      if (isForeignKeyViolation(error)) throw new LeaseLostError({ cause: error });
+      throw error;
+    }
+    throw new NotOwnerError(companyId, undefined);
   }
 
-  /** Sessions to take up at boot: those with credentials, and those whose terminal state the stream may not have. */
+  /**
+   * Sessions that nobody holds and somebody should: those with credentials, and those whose terminal state the stream may
+   * not have.
+   */
   async listRestorable(): Promise<SessionRow[]> {
     const rows = await this.#db.query<StoredSession>(
       `SELECT ${SESSION_COLUMNS} FROM whatsapp_sessions AS session
-        WHERE EXISTS (SELECT FROM whatsapp_auth AS auth WHERE auth.company_id = session.company_id)
-           OR (NOT confirmed AND state = ANY ($1::text[]))
+        WHERE owner IS NULL
+          AND (EXISTS (SELECT FROM whatsapp_auth AS auth WHERE auth.company_id = session.company_id)
+               OR (NOT confirmed AND state = ANY ($1::text[])))
         ORDER BY company_id`,
       [TERMINAL_STATES],
     );
@@ -226,6 +242,7 @@ function toSessionRow(row: StoredSession): SessionRow {
   };
 }
 
-function unreachable(reason: string): never {
-  throw new Error(`cannot happen: ${reason}`);
+/** SQLSTATE 23503, in the words of either engine. */
+function isForeignKeyViolation(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '23503';
 }
