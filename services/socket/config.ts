@@ -1,9 +1,9 @@
 import { COMMON_VARIABLES, toCommonConfig, type CommonConfig } from '../../shared/config/common.ts';
 import { ConfigFaults } from '../../shared/config/config-faults.ts';
 import type { RawEnv, Variable } from '../../shared/config/env.ts';
+import { isNetwork } from './admission/client-address.ts';
+import { isOriginRule } from './admission/origins.ts';
 import type { AuthConfig } from './auth.ts';
-import { isNetwork } from './client-address.ts';
-import { isOriginRule } from './origins.ts';
 
 type SocketName =
   | 'SOCKET_HTTP_PORT'

@@ -3,12 +3,12 @@ import { decodeEvent } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
 import type { Clock } from './clock.ts';
-import { traceDelivery } from './delivery-trace.ts';
-import { liveExpiry } from './expiry.ts';
 import type { SocketInstruments } from './instruments.ts';
 import type { Room, Rooms } from './rooms.ts';
-import type { Screen } from './screen.ts';
-import { hashOfBody } from './stored-state.ts';
+import { liveExpiry } from './screen/expiry.ts';
+import type { Screen } from './screen/screen.ts';
+import { traceDelivery } from './telemetry/delivery-trace.ts';
+import { hashOfBody } from './upstream/stored-state.ts';
 
 export interface EventFeedOptions {
   readonly rooms: Rooms;

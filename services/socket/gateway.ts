@@ -1,11 +1,11 @@
 import type { Position } from '../../shared/contract/position.ts';
+import type { MarketplaceNamespace, MarketplaceSocket } from './admission/marketplace-socket.ts';
 import type { Clock } from './clock.ts';
-import type { ConnectionInstruments } from './connection-instruments.ts';
-import type { Emitter } from './emitter.ts';
-import { showOnJoin, type JoinOptions } from './join.ts';
-import type { MarketplaceNamespace, MarketplaceSocket } from './marketplace-socket.ts';
 import type { Rooms, Viewer } from './rooms.ts';
-import type { SessionCommands } from './session-commands.ts';
+import type { Emitter } from './screen/emitter.ts';
+import type { ConnectionInstruments } from './telemetry/connection-instruments.ts';
+import { showOnJoin, type JoinOptions } from './upstream/join.ts';
+import type { SessionCommands } from './upstream/session-commands.ts';
 
 export interface GatewayOptions {
   readonly namespace: MarketplaceNamespace;

@@ -7,10 +7,10 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import { connectToEmitLag, lagBetween, snapshotLag, type DeliveryKind, type Lag } from './delivery-lag.ts';
-import type { Exemplar } from './delivery-trace.ts';
 import type { Viewer } from './rooms.ts';
-import type { RefreshReason } from './stored-state.ts';
-import { Throttle } from './throttle.ts';
+import type { Exemplar } from './telemetry/delivery-trace.ts';
+import { Throttle } from './telemetry/throttle.ts';
+import type { RefreshReason } from './upstream/refresh-reason.ts';
 
 /** Times of one live delivery, in µs since the epoch. */
 export interface LiveDelivery {

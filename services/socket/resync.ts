@@ -1,9 +1,10 @@
+import { sleepUnlessAborted } from '../../shared/lifecycle/abortable-sleep.ts';
 import { backoffMs } from '../../shared/lifecycle/backoff.ts';
-import { sleepUnlessAborted } from './abortable-sleep.ts';
-import { forEachLimited } from './for-each-limited.ts';
 import type { SocketInstruments } from './instruments.ts';
 import type { Room, Rooms } from './rooms.ts';
-import type { RefreshReason, StoredState } from './stored-state.ts';
+import { forEachLimited } from './upstream/for-each-limited.ts';
+import type { RefreshReason } from './upstream/refresh-reason.ts';
+import type { StoredState } from './upstream/stored-state.ts';
 
 export interface ResyncOptions {
   readonly rooms: Rooms;

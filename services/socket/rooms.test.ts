@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { parseCompanyId } from '../../shared/contract/company-id.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import type { Position } from '../../shared/contract/position.ts';
-import { liveExpiry } from './expiry.ts';
 import { Rooms, type Viewer } from './rooms.ts';
+import { liveExpiry } from './screen/expiry.ts';
 
 const companyId = parseCompanyId('962302');
 const event: SessionEvent = { type: 'starting', companyId, timestamp: 1 };

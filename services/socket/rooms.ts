@@ -1,7 +1,7 @@
 import { salonIdOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { comparePositions, type Position } from '../../shared/contract/position.ts';
 import { HighWaterMarks } from './high-water-marks.ts';
-import type { ShownState } from './session-emits.ts';
+import type { ShownState } from './screen/session-emits.ts';
 
 /** One browser tab in a room. */
 export interface Viewer {

@@ -6,12 +6,12 @@ import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
 import { addMetricsRoute } from '../../shared/http/metrics-route.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import type { Origins } from './admission/origins.ts';
 import { AuthError, type TokenVerifier } from './auth.ts';
-import { bearerOf } from './bearer.ts';
-import type { Origins } from './origins.ts';
-import type { PageAssets } from './page-assets.ts';
-import { addPageRoutes } from './page-routes.ts';
-import type { Status } from './status.ts';
+import { bearerOf } from './http/bearer.ts';
+import type { PageAssets } from './http/page-assets.ts';
+import { addPageRoutes } from './http/page-routes.ts';
+import type { Status } from './http/status.ts';
 
 export interface RouteParts {
   readonly logger: Logger;

@@ -15,7 +15,7 @@ import {
 } from '../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 import { toConfig } from './config.ts';
-import { loadPageAssets } from './page-assets.ts';
+import { loadPageAssets } from './http/page-assets.ts';
 import { startSocketService } from './service.ts';
 
 const SALON = 962_302;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { loadPageAssets, type PageAssets } from '../../services/socket/page-assets.ts';
+import { loadPageAssets, type PageAssets } from '../../services/socket/http/page-assets.ts';
 import { serveAssignments } from '../../shared/bus/commands.ts';
 import type { CommandReply } from '../../shared/contract/commands.ts';
 import type { EventType } from '../../shared/contract/events.ts';
@@ -110,7 +110,7 @@ describe('a salon owner sees', () => {
     await qr();
     await untilState(page, 'qr');
     await inspect(page, 'qr', QR_TEXT);
-    await button(page, 'Подключить по номеру телефона').click();
+    await button(page, 'Подключить по номеру').click();
     await untilState(page, 'phone-number');
     await inspect(page, 'phone-number');
     await button(page, 'Получить код').click();

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { serveAssignments, serveCommands } from '../../shared/bus/commands.ts';
-import { BusConnection } from '../../shared/bus/connection.ts';
-import type { CommandErrorCode } from '../../shared/contract/command-errors.ts';
-import type { CommandReply } from '../../shared/contract/commands.ts';
-import { parseCompanyId } from '../../shared/contract/company-id.ts';
-import { startNatsServer } from '../../test/harness/nats-server.ts';
-import { GatewayUnderTest, byHand, ownerEvent, qrFor } from '../../test/harness/socket-gateway.ts';
-import { waitFor } from '../../test/harness/wait-for.ts';
+import { serveAssignments, serveCommands } from '../../../shared/bus/commands.ts';
+import { BusConnection } from '../../../shared/bus/connection.ts';
+import type { CommandErrorCode } from '../../../shared/contract/command-errors.ts';
+import type { CommandReply } from '../../../shared/contract/commands.ts';
+import { parseCompanyId } from '../../../shared/contract/company-id.ts';
+import { startNatsServer } from '../../../test/harness/nats-server.ts';
+import { GatewayUnderTest, byHand, ownerEvent, qrFor } from '../../../test/harness/socket-gateway.ts';
+import { waitFor } from '../../../test/harness/wait-for.ts';
 
 const SALON = 962_302;
 

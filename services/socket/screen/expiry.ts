@@ -1,4 +1,4 @@
-import type { SessionEvent } from '../../shared/contract/events.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
 
 /**
  * Until when the QR and the pairing code of an event may be shown, in ms of the gateway's monotonic clock. Absent when

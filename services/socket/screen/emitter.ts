@@ -1,6 +1,6 @@
-import { positionOf } from '../../shared/contract/position.ts';
-import type { MarketplaceNamespace } from './marketplace-socket.ts';
-import type { Room, Viewer } from './rooms.ts';
+import { positionOf } from '../../../shared/contract/position.ts';
+import type { MarketplaceNamespace } from '../admission/marketplace-socket.ts';
+import type { Room, Viewer } from '../rooms.ts';
 import { toEmits, type Emit, type EmitMode, type ShownState } from './session-emits.ts';
 
 type Target = ReturnType<MarketplaceNamespace['to']>;

@@ -1,12 +1,12 @@
 import { SpanKind, context, trace, type Attributes, type Context, type SpanOptions } from '@opentelemetry/api';
-import { extractTraceContext, traceparentIsSampled, type HeaderReader } from '../../shared/bus/trace-context.ts';
-import type { CompanyId } from '../../shared/contract/company-id.ts';
-import { stateOf } from '../../shared/contract/decode-event.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
-import { TRACEPARENT } from '../../shared/contract/headers.ts';
-import { EVENTS_TEMPLATE, eventsSubject } from '../../shared/contract/subjects.ts';
-import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
-import { mainEmitOf } from './session-emits.ts';
+import { extractTraceContext, traceparentIsSampled, type HeaderReader } from '../../../shared/bus/trace-context.ts';
+import type { CompanyId } from '../../../shared/contract/company-id.ts';
+import { stateOf } from '../../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
+import { TRACEPARENT } from '../../../shared/contract/headers.ts';
+import { EVENTS_TEMPLATE, eventsSubject } from '../../../shared/contract/subjects.ts';
+import { ATTRIBUTES } from '../../../shared/telemetry/attributes.ts';
+import { mainEmitOf } from '../screen/session-emits.ts';
 
 /** The labels of an exemplar: nothing else fits into its 128 characters with certainty. */
 export interface Exemplar {

@@ -1,6 +1,6 @@
-import type { BusConnection } from '../../shared/bus/connection.ts';
-import { sleepUnlessAborted } from './abortable-sleep.ts';
-import type { SocketInstruments } from './instruments.ts';
+import type { BusConnection } from '../../../shared/bus/connection.ts';
+import { sleepUnlessAborted } from '../../../shared/lifecycle/abortable-sleep.ts';
+import type { SocketInstruments } from '../instruments.ts';
 
 export interface LivenessOptions {
   readonly bus: BusConnection;

@@ -1,8 +1,8 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Socket as Connection } from 'node:net';
 import { Server } from 'socket.io';
-import { MARKETPLACE_NAMESPACE } from '../../shared/contract/socket-events.ts';
-import type { ConnectionInstruments } from './connection-instruments.ts';
+import { MARKETPLACE_NAMESPACE } from '../../../shared/contract/socket-events.ts';
+import type { ConnectionInstruments } from '../telemetry/connection-instruments.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { MarketplaceNamespace, MarketplaceServer } from './marketplace-socket.ts';
 import type { Origins } from './origins.ts';

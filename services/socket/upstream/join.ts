@@ -1,5 +1,5 @@
-import { sleepUnlessAborted } from './abortable-sleep.ts';
-import type { Room } from './rooms.ts';
+import { sleepUnlessAborted } from '../../../shared/lifecycle/abortable-sleep.ts';
+import type { Room } from '../rooms.ts';
 import type { StoredState } from './stored-state.ts';
 
 /**

@@ -1,12 +1,12 @@
-import { stateOf } from '../../shared/contract/decode-event.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
-import type { SessionState } from '../../shared/contract/session-state.ts';
+import { stateOf } from '../../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
+import type { SessionState } from '../../../shared/contract/session-state.ts';
 import {
   ALREADY_CONNECTED_MESSAGE,
   CONNECTED_MESSAGE,
   type ServerToClientEvents,
   type SessionStatePayload,
-} from '../../shared/contract/socket-events.ts';
+} from '../../../shared/contract/socket-events.ts';
 import type { Expiry } from './expiry.ts';
 
 /** A state of a session together with what of it may still be shown. */

@@ -1,7 +1,7 @@
-import { measureClockOffset } from '../../shared/bus/clock-offset.ts';
-import type { BusConnection } from '../../shared/bus/connection.ts';
-import { sleepUnlessAborted } from './abortable-sleep.ts';
-import type { SocketInstruments } from './instruments.ts';
+import { measureClockOffset } from '../../../shared/bus/clock-offset.ts';
+import type { BusConnection } from '../../../shared/bus/connection.ts';
+import { sleepUnlessAborted } from '../../../shared/lifecycle/abortable-sleep.ts';
+import type { SocketInstruments } from '../instruments.ts';
 
 /** Clocks drift by ms in this time, QR codes live for tens of seconds. */
 const KNOWN_EVERY_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { Namespace, Server, Socket } from 'socket.io';
-import type { ClientToServerEvents, ServerToClientEvents } from '../../shared/contract/socket-events.ts';
-import type { Identity } from './auth.ts';
+import type { ClientToServerEvents, ServerToClientEvents } from '../../../shared/contract/socket-events.ts';
+import type { Identity } from '../auth.ts';
 
 type NoServerEvents = Record<string, never>;
 

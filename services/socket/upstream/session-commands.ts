@@ -1,12 +1,12 @@
-import { isFinalRefusal, type CommandErrorCode } from '../../shared/contract/command-errors.ts';
-import type { CommandName, CommandReply } from '../../shared/contract/commands.ts';
-import { reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
-import { backoffMs } from '../../shared/lifecycle/backoff.ts';
-import { sleepUnlessAborted } from './abortable-sleep.ts';
-import type { Emitter } from './emitter.ts';
-import type { SocketInstruments } from './instruments.ts';
-import type { Room, Viewer } from './rooms.ts';
-import { toSessionState } from './session-emits.ts';
+import { isFinalRefusal, type CommandErrorCode } from '../../../shared/contract/command-errors.ts';
+import type { CommandName, CommandReply } from '../../../shared/contract/commands.ts';
+import { reservedRangeOf, type CompanyId } from '../../../shared/contract/company-id.ts';
+import { sleepUnlessAborted } from '../../../shared/lifecycle/abortable-sleep.ts';
+import { backoffMs } from '../../../shared/lifecycle/backoff.ts';
+import type { SocketInstruments } from '../instruments.ts';
+import type { Room, Viewer } from '../rooms.ts';
+import type { Emitter } from '../screen/emitter.ts';
+import { toSessionState } from '../screen/session-emits.ts';
 import type { StoredState } from './stored-state.ts';
 
 /** Commands that a browser causes. */

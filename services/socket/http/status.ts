@@ -1,9 +1,9 @@
-import type { StoredEvent } from '../../shared/bus/last-event.ts';
-import type { CompanyId } from '../../shared/contract/company-id.ts';
-import { decodeEvent, stateOf } from '../../shared/contract/decode-event.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
-import type { SessionState } from '../../shared/contract/session-state.ts';
-import type { Rooms } from './rooms.ts';
+import type { StoredEvent } from '../../../shared/bus/last-event.ts';
+import type { CompanyId } from '../../../shared/contract/company-id.ts';
+import { decodeEvent, stateOf } from '../../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
+import type { SessionState } from '../../../shared/contract/session-state.ts';
+import type { Rooms } from '../rooms.ts';
 
 /** What `GET /status` answers. `state` is null for a company that nothing was ever heard of. */
 export interface Status {

@@ -1,6 +1,6 @@
+import type { Room, Viewer } from '../rooms.ts';
 import type { Emitter } from './emitter.ts';
 import { nextExpiryMs } from './expiry.ts';
-import type { Room, Viewer } from './rooms.ts';
 import type { ShownState } from './session-emits.ts';
 
 export interface ScreenOptions {

@@ -1,6 +1,6 @@
-import type { ConnectionObserver, ConnectionStatus } from '../../shared/bus/connection-status.ts';
-import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import type { ConnectionObserver, ConnectionStatus } from '../../../shared/bus/connection-status.ts';
+import type { Logger } from '../../../shared/telemetry/logger.ts';
+import type { Metrics } from '../../../shared/telemetry/metrics.ts';
 
 const ROLE = { role: 'socket' } as const;
 

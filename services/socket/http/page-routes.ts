@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type Router from '@koa/router';
-import { HttpError } from '../../shared/http/http-error.ts';
-import type { Origins } from './origins.ts';
+import { HttpError } from '../../../shared/http/http-error.ts';
+import type { Origins } from '../admission/origins.ts';
 import type { PageAssets } from './page-assets.ts';
 
 const FIXED_HEADERS = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseCompanyId } from '../../shared/contract/company-id.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
+import { parseCompanyId } from '../../../shared/contract/company-id.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { liveExpiry, nextExpiryMs, storedExpiry } from './expiry.ts';
 
 const wallMs = 1_764_870_000_000;

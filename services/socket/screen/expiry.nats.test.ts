@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { serveClock } from '../../shared/bus/clock-offset.ts';
-import { serveAssignments } from '../../shared/bus/commands.ts';
-import { BusConnection } from '../../shared/bus/connection.ts';
-import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
-import { GatewayUnderTest, ownerEvent, qrFor } from '../../test/harness/socket-gateway.ts';
-import { waitFor } from '../../test/harness/wait-for.ts';
+import { serveClock } from '../../../shared/bus/clock-offset.ts';
+import { serveAssignments } from '../../../shared/bus/commands.ts';
+import { BusConnection } from '../../../shared/bus/connection.ts';
+import { startNatsServer, type NatsServer } from '../../../test/harness/nats-server.ts';
+import { GatewayUnderTest, ownerEvent, qrFor } from '../../../test/harness/socket-gateway.ts';
+import { waitFor } from '../../../test/harness/wait-for.ts';
 
 const KNOWN_CLOCK = 'clock_offset_seconds{peer="whatsapp"}';
 

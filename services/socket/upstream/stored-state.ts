@@ -1,18 +1,16 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoredEvent } from '../../shared/bus/last-event.ts';
-import type { CompanyId } from '../../shared/contract/company-id.ts';
-import { decodeEvent } from '../../shared/contract/decode-event.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
-import type { Clock } from './clock.ts';
-import { traceDelivery } from './delivery-trace.ts';
-import { EXPIRED, nextExpiryMs, storedExpiry, type Expiry } from './expiry.ts';
-import type { SocketInstruments } from './instruments.ts';
-import type { Room, Viewer } from './rooms.ts';
-import type { CaughtUp, Screen } from './screen.ts';
-
-/** Why the stream is read: the `reason` label of `event_feed_repairs_total`. */
-export type RefreshReason = 'audit' | 'gap' | 'reconnect' | 'join';
+import type { StoredEvent } from '../../../shared/bus/last-event.ts';
+import type { CompanyId } from '../../../shared/contract/company-id.ts';
+import { decodeEvent } from '../../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
+import type { Clock } from '../clock.ts';
+import type { SocketInstruments } from '../instruments.ts';
+import type { Room, Viewer } from '../rooms.ts';
+import { EXPIRED, nextExpiryMs, storedExpiry, type Expiry } from '../screen/expiry.ts';
+import type { CaughtUp, Screen } from '../screen/screen.ts';
+import { traceDelivery } from '../telemetry/delivery-trace.ts';
+import type { RefreshReason } from './refresh-reason.ts';
 
 export interface StoredStateOptions {
   readonly read: (companyId: CompanyId) => Promise<StoredEvent | undefined>;

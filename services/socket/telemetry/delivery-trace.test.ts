@@ -2,8 +2,8 @@ import { SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseCompanyId } from '../../shared/contract/company-id.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
+import { parseCompanyId } from '../../../shared/contract/company-id.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { traceDelivery, type Exemplar } from './delivery-trace.ts';
 
 /** In the order in which they ended: the innermost first. */

@@ -1,12 +1,12 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { AuthError, tokenKeyOf, type Identity, type TokenVerifier } from '../auth.ts';
+import { bearerOf } from '../http/bearer.ts';
+import type { Rooms } from '../rooms.ts';
+import type { ConnectionInstruments, RejectionCode } from '../telemetry/connection-instruments.ts';
 import type { Admission, AdmissionTicket } from './admission.ts';
-import { AuthError, tokenKeyOf, type Identity, type TokenVerifier } from './auth.ts';
-import { bearerOf } from './bearer.ts';
 import type { ClientAddresses } from './client-address.ts';
-import type { ConnectionInstruments, RejectionCode } from './connection-instruments.ts';
 import type { MarketplaceSocket } from './marketplace-socket.ts';
 import type { Origins } from './origins.ts';
-import type { Rooms } from './rooms.ts';
 
 export interface HandshakesOptions {
   readonly origins: Origins;

@@ -1,15 +1,15 @@
 import { request } from 'node:http';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
+import { startNatsServer, type NatsServer } from '../../../test/harness/nats-server.ts';
 import {
   GatewayUnderTest,
   byHand,
   signToken,
   type GatewayUnderTestOptions,
   type TestBrowser,
-} from '../../test/harness/socket-gateway.ts';
-import { waitFor } from '../../test/harness/wait-for.ts';
+} from '../../../test/harness/socket-gateway.ts';
+import { waitFor } from '../../../test/harness/wait-for.ts';
 
 const SALON = 962_302;
 const HANDSHAKE = '/socket.io/?EIO=4&transport=polling';

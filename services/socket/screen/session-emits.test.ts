@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseCompanyId } from '../../shared/contract/company-id.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
+import { parseCompanyId } from '../../../shared/contract/company-id.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { EXPIRED, liveExpiry } from './expiry.ts';
 import { toEmits, toSessionState } from './session-emits.ts';
 
