@@ -7,6 +7,7 @@ import {
   type MetricName,
   type MetricNameOf,
 } from '../contract/metrics.ts';
+import { lostSpanCount } from './lost-spans.ts';
 
 type OpenMetricsRegistry = Registry<OpenMetricsContentType>;
 
@@ -52,7 +53,7 @@ export class Metrics {
   /** OpenMetrics, because only that format carries exemplars. */
   readonly registry = openMetricsRegistry();
   readonly #instruments = new Map<MetricName, Counter | Gauge | Histogram>();
-  readonly #series = new Map<MetricName, PendingSeries[]>();
+  readonly #series = new Map<MetricName, PulledSeries[]>();
 
   counter<Name extends MetricNameOf<'counter'>>(name: Name): LabelledCounter<LabelsOf<Name>> {
     return this.#counter(name) as unknown as LabelledCounter<LabelsOf<Name>>;
@@ -60,10 +61,19 @@ export class Metrics {
 
   /** For the hot path: what it counts is handed over at each scrape. The series is there from the start, at 0. */
   counterSeries<Name extends MetricNameOf<'counter'>>(name: Name, labels: LabelValues<LabelsOf<Name>>): CounterSeries {
+    let total = 0;
+    this.pullCounter(name, labels, () => total);
+    return { inc: () => void (total += 1) };
+  }
+
+  /** A series whose value is kept elsewhere: `total` is asked at each scrape and never falls. */
+  pullCounter<Name extends MetricNameOf<'counter'>>(
+    name: Name,
+    labels: LabelValues<LabelsOf<Name>>,
+    total: () => number,
+  ): void {
     this.#counter(name).inc(labels, 0);
-    const series = new PendingSeries(labels);
-    this.#series.set(name, [...(this.#series.get(name) ?? []), series]);
-    return series;
+    this.#series.set(name, [...(this.#series.get(name) ?? []), { labels, total, handedOver: 0 }]);
   }
 
   /** `collect` runs at each scrape, before the gauge is read. */
@@ -95,7 +105,11 @@ export class Metrics {
         ...this.#options(name),
         enableExemplars: false,
         collect: () => {
-          for (const series of this.#series.get(name) ?? []) counter.inc(series.labels, series.take());
+          for (const series of this.#series.get(name) ?? []) {
+            const total = series.total();
+            counter.inc(series.labels, total - series.handedOver);
+            series.handedOver = total;
+          }
         },
       });
       return counter;
@@ -117,23 +131,11 @@ export class Metrics {
   }
 }
 
-class PendingSeries implements CounterSeries {
+interface PulledSeries {
   readonly labels: LabelValues<string>;
-  #pending = 0;
-
-  constructor(labels: LabelValues<string>) {
-    this.labels = labels;
-  }
-
-  inc(): void {
-    this.#pending += 1;
-  }
-
-  take(): number {
-    const pending = this.#pending;
-    this.#pending = 0;
-    return pending;
-  }
+  readonly total: () => number;
+  /** How much of the total is in the counter. */
+  handedOver: number;
 }
 
 /** The metrics of a process: the contract's instruments, Node's defaults and the build information. */
@@ -141,6 +143,7 @@ export function createProcessMetrics(service: string, version: string): Metrics 
   const metrics = new Metrics();
   collectDefaultMetrics({ register: metrics.registry });
   metrics.gauge('service_build_info').set({ service, version }, 1);
+  metrics.pullCounter('telemetry_export_failures_total', { signal: 'traces' }, lostSpanCount);
   let last = performance.eventLoopUtilization();
   metrics.gauge('nodejs_eventloop_utilization_ratio', (gauge) => {
     const now = performance.eventLoopUtilization();
