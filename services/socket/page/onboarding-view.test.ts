@@ -203,7 +203,7 @@ describe('a lost connection to WhatsApp', () => {
 test.each([
   ['qr-expired', 'request-qr'],
   ['logged-out', 'request-qr'],
-  ['passkey-required', 'request-qr'],
+  ['passkey-required', 'other-phone'],
   ['failed', 'request-qr'],
   ['replaced', 'resume'],
   ['client-outdated', 'resume'],

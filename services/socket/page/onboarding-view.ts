@@ -18,9 +18,17 @@ export type ViewName =
 
 /**
  * `request-qr` begins linking anew and `resume` does the same for a session that may come back without a scan: one request,
- * two promises. So do `enter-phone` and `change-phone`. `reconnect` opens the page's own socket without waiting for its timer.
+ * two promises, and `other-phone` a third. `enter-phone` and `change-phone` open the same form. `reconnect` opens the page's own socket without waiting for its timer.
  */
-export type Action = 'request-qr' | 'resume' | 'reconnect' | 'request-code' | 'enter-phone' | 'change-phone' | 'use-qr';
+export type Action =
+  | 'request-qr'
+  | 'resume'
+  | 'other-phone'
+  | 'reconnect'
+  | 'request-code'
+  | 'enter-phone'
+  | 'change-phone'
+  | 'use-qr';
 
 /** A line under the text that says what the state alone does not. */
 export type Note =
@@ -178,22 +186,25 @@ function sessionView(model: OnboardingModel, session: SessionStatePayload, nowMs
   }
 }
 
-function endedView(
-  model: OnboardingModel,
-  name: Extract<
-    SessionState,
-    'qr-expired' | 'logged-out' | 'replaced' | 'client-outdated' | 'passkey-required' | 'failed'
-  >,
-  session: SessionStatePayload,
-): View {
+type Ended = Extract<
+  SessionState,
+  'qr-expired' | 'logged-out' | 'replaced' | 'client-outdated' | 'passkey-required' | 'failed'
+>;
+
+function endedAction(name: Ended): Action {
+  if (name === 'passkey-required') return 'other-phone';
+  // Credentials may still be good in these two, so no QR is promised.
+  return name === 'replaced' || name === 'client-outdated' ? 'resume' : 'request-qr';
+}
+
+function endedView(model: OnboardingModel, name: Ended, session: SessionStatePayload): View {
   // A code that nobody typed ends with the QRs, but whoever asked for it never saw one.
   if (name === 'qr-expired' && model.way === 'code' && model.codePhone !== undefined) return expiredCodeView(model);
   const isOwnersTurn = name === 'qr-expired' || name === 'logged-out' || name === 'failed';
   return {
     ...bare(name),
     phone: name === 'logged-out' || name === 'replaced' ? session.phone : undefined,
-    // Credentials may still be good in these two, so no QR is promised.
-    action: name === 'replaced' || name === 'client-outdated' ? 'resume' : 'request-qr',
+    action: endedAction(name),
     alternatives: isOwnersTurn ? ['enter-phone'] : [],
     note: model.problem === undefined ? undefined : 'service-silent',
     reason: session.reason,

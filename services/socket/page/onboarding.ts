@@ -86,6 +86,7 @@ class Onboarding {
         return this.#requestCode(this.#model.codePhone ?? '');
       case 'request-qr':
       case 'resume':
+      case 'other-phone':
         return this.#requestQr();
     }
   }
