@@ -72,6 +72,28 @@ describe('a command', () => {
     expect(handled).toBe(1);
   });
 
+  test('that finds the session between two owners asks until one has it', async () => {
+    let asked = 0;
+    const assign = async () => {
+      asked += 1;
+      if (asked < 3) return { ok: false, error: { code: 'NOT_OWNER', message: 'held by nobody yet' } } as const;
+      stack.use(serveCommands(owner.bus, company, async () => done));
+      await owner.bus.flush(5_000);
+      return { ok: false, error: { code: 'NOT_OWNER', message: 'held by the other' } } as const;
+    };
+    stack.use(serveAssignments(owner.bus, assign));
+    await owner.bus.flush(5_000);
+    expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 30_000 })).toEqual(done);
+    expect(asked).toBe(3);
+  });
+
+  test("that nobody is the owner for until its deadline is refused in the last one's words", async () => {
+    const refused = { ok: false, error: { code: 'NOT_OWNER', message: 'held by replica b' } } as const;
+    stack.use(serveAssignments(owner.bus, async () => refused));
+    await owner.bus.flush(5_000);
+    expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 300 })).toEqual(refused);
+  });
+
   test('without any service is answered at once by an error of its own', async () => {
     await expect(requestCommand(gateway.bus, { ...start, deadlineMs: 600_000 })).rejects.toMatchObject({
       code: 'NO_RESPONDER',

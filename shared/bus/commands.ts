@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context } from '@opentelemetry/api';
-import type { Msg } from 'nats';
+import type { Msg, MsgHdrs } from 'nats';
 import { COMMAND_ERROR_CODES, type CommandErrorCode } from '../contract/command-errors.ts';
 import { parseCommand, type Command, type CommandName, type CommandReply } from '../contract/commands.ts';
 import type { CompanyId } from '../contract/company-id.ts';
 import { decodeEvent } from '../contract/decode-event.ts';
 import type { PhoneNumber } from '../contract/phone-number.ts';
 import { ASSIGN_SUBJECT, commandsSubject } from '../contract/subjects.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
 import { BusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
 import { headersOf, readHeader, toHeaders } from './message-headers.ts';
@@ -74,12 +75,14 @@ export interface CommandServer extends AsyncDisposable {
 const MAX_COMMAND_BYTES = 4 * 1024;
 const DRAIN_TIMEOUT_MS = 5_000;
 const QUEUE_GROUP = 'whatsapp';
+const NOT_OWNER_BACKOFF = { baseMs: 50, maxMs: 500 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
  * Sends a command to the owner of the company's session or, when it has none, to whichever WhatsApp replica takes it
- * over. The active trace context goes along.
+ * over. The active trace context goes along. While replicas disagree about who that is (`NOT_OWNER`), it asks again; so a
+ * command is lost with an owner that dies, and a repetition of it finds the next one.
  * @throws NoResponderError when there is neither, CommandTimeoutError after `deadlineMs`, BusError when the connection
  * is not there or the answer is none.
  */
@@ -92,6 +95,21 @@ export async function requestCommand(bus: BusConnection, options: CommandRequest
   const carrier: Record<string, string> = {};
   injectTraceContext(carrier);
   const headers = toHeaders(carrier);
+  for (let attempt = 0; ; attempt += 1) {
+    const reply = await askOnce(bus, options, { body, headers, end });
+    if (reply.ok || reply.error.code !== 'NOT_OWNER') return reply;
+    // The session is between two owners: the next one answers soon, or the lease of the last one runs out.
+    const waitMs = backoffMs(attempt, NOT_OWNER_BACKOFF);
+    if (performance.now() + waitMs >= end) return reply;
+    await sleep(waitMs);
+  }
+}
+
+async function askOnce(
+  bus: BusConnection,
+  { companyId, name, deadlineMs }: CommandRequest,
+  { body, headers, end }: { readonly body: Uint8Array; readonly headers: MsgHdrs; readonly end: number },
+): Promise<CommandReply> {
   for (const subject of [commandsSubject(companyId), ASSIGN_SUBJECT]) {
     try {
       const timeoutMs = Math.max(1, end - performance.now());

@@ -146,7 +146,8 @@ async function readEnd(bus: BusConnection, end: SubjectEnd, id: string): Promise
   return found;
 }
 
-async function readAll(bus: BusConnection, companyId: CompanyId): Promise<StoredEvent[]> {
+/** Every event of the company that the stream holds, oldest first. */
+export async function readAll(bus: BusConnection, companyId: CompanyId): Promise<StoredEvent[]> {
   const events: StoredEvent[] = [];
   while (events.length < MAX_EVENTS_WALKED) {
     const next = await readNextEventFromLeader(bus, companyId, (events.at(-1)?.streamSeq ?? 0) + 1);
@@ -156,7 +157,8 @@ async function readAll(bus: BusConnection, companyId: CompanyId): Promise<Stored
   return events;
 }
 
-function storedPosition(companyId: CompanyId, { body }: StoredEvent): Position | undefined {
+/** `undefined` for an event published by hand, and for what is no event. */
+export function storedPosition(companyId: CompanyId, { body }: StoredEvent): Position | undefined {
   const decoded = decodeEvent(companyId, body);
   return decoded.ok ? positionOf(decoded.event) : undefined;
 }

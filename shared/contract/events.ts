@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { COMPANY_ID_PATTERN } from './company-id.ts';
+import { MAX_EPOCH } from './position.ts';
 import { SESSION_STATES, type SessionState } from './session-state.ts';
 
 /**
@@ -32,7 +33,7 @@ const Position = {
   /** `<companyId>:<epoch>:<seq>`: the message id of the stream. */
   id: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
   /** Ownership number of the session: rises with every acquisition. Present together with `seq`, or not at all. */
-  epoch: Type.Optional(Type.Integer({ minimum: 1 })),
+  epoch: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_EPOCH })),
   /** Position within the epoch, from 1, without gaps. */
   seq: Type.Optional(Type.Integer({ minimum: 1 })),
   /** When WhatsApp reported it, in µs since the epoch; kept by a republished event. */

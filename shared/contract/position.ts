@@ -4,6 +4,12 @@ export interface Position {
   readonly seq: number;
 }
 
+/**
+ * The highest epoch that an event may carry. Owners follow the epoch of whatever the stream holds, so without a bound one
+ * event published by hand could leave no number for anybody after it. An epoch a millisecond reaches it in 34 years.
+ */
+export const MAX_EPOCH = 2 ** 40;
+
 /** Negative when `a` is older than `b`, 0 when they are the same place, positive when newer. */
 export function comparePositions(a: Position, b: Position): number {
   return a.epoch - b.epoch || a.seq - b.seq;

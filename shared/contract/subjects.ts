@@ -15,6 +15,8 @@ export const COMMANDS_TEMPLATE = `${COMMANDS_PREFIX}{companyId}`;
 
 /** Queue group subject: whichever WhatsApp replica receives a command for a company without an owner takes it over. */
 export const ASSIGN_SUBJECT = 'whatsapp.assign';
+/** To all WhatsApp replicas: sessions were given up, or a replica has come. Whoever misses it looks within seconds. */
+export const LEASES_SUBJECT = 'whatsapp.leases';
 /** Queue group subject: answered by any WhatsApp replica; the round trip behind `/health/pubsub`. */
 export const PING_SUBJECT = 'whatsapp.ping';
 /** Queue group subject: answered with the receiver's clock, for the offset between two machines. */
