@@ -1,6 +1,8 @@
+import { lidOf, parseAddress, phoneNumberOf } from './address.ts';
+
 /** Whose WhatsApp it is, as far as it is known. */
 export interface Account {
-  /** E.164 digits; only ever from a phone-number JID. */
+  /** E.164 digits; only ever from an address by phone number or a known mapping. */
   readonly phoneNumber?: string;
   /** The user part of the account's LID: an identifier, never a phone number. */
   readonly lid?: string;
@@ -17,23 +19,13 @@ export interface OwnContact {
 
 const MAX_NAME_LENGTH = 256;
 
-/**
- * Reads the own account. A user part counts as a phone number only in a phone-number JID; `creds.me.id` may be a LID,
- * and both carry a `:device` suffix. `~` is Baileys' placeholder for a name it does not know.
- */
+/** Reads the own account; `creds.me.id` may be a LID. `~` is Baileys' placeholder for a name it does not know. */
 export function toAccount(me: OwnContact | undefined): Account {
-  const phoneNumber = userOf(me?.id, 's.whatsapp.net', /^[0-9]{10,15}$/);
-  const lid = userOf(me?.lid, 'lid', /^[0-9]{1,20}$/) ?? userOf(me?.id, 'lid', /^[0-9]{1,20}$/);
+  const id = parseAddress(me?.id);
+  const phoneNumber = phoneNumberOf(id);
+  const lid = lidOf(parseAddress(me?.lid)) ?? lidOf(id);
   const name = me?.name && me.name !== '~' ? me.name.slice(0, MAX_NAME_LENGTH) : undefined;
   return { ...(phoneNumber && { phoneNumber }), ...(lid && { lid }), ...(name && { name }) };
-}
-
-function userOf(jid: string | undefined, server: string, shape: RegExp): string | undefined {
-  const at = jid?.indexOf('@') ?? -1;
-  if (!jid || at < 0 || jid.slice(at + 1) !== server) return undefined;
-  // `user_agent:device`: only the user is of interest.
-  const user = jid.slice(0, at).split(/[:_]/, 1)[0] ?? '';
-  return shape.test(user) ? user : undefined;
 }
 
 /** A phone number as it may stand in a log or an overview: country code and the last two digits. */
