@@ -2,11 +2,14 @@ import { SpanKind, trace } from '@opentelemetry/api';
 import { serveAssignments, serveCommands, type CommandServer, type ServeOptions } from '../../shared/bus/commands.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
 import type { CommandErrorCode } from '../../shared/contract/command-errors.ts';
-import type { Command, CommandName, CommandReply } from '../../shared/contract/commands.ts';
+import type { Command, CommandReply } from '../../shared/contract/commands.ts';
 import { parseCompanyId, reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
+import { parsePhoneNumber } from '../../shared/contract/phone-number.ts';
 import { COMMANDS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
 import type { Instruments } from './instruments.ts';
+import { isCodeOnItsWay } from './session/code-steps.ts';
+import type { Input } from './session/machine.ts';
 import { toSnapshot } from './session/session-event.ts';
 import { SessionLimitError, type SessionPool } from './session/session-pool.ts';
 import type { Session } from './session/session.ts';
@@ -72,20 +75,15 @@ export class Commands {
     return reply;
   }
 
-  async #answer(companyId: CompanyId, { name, deadline }: Command): Promise<CommandReply> {
+  async #answer(companyId: CompanyId, command: Command): Promise<CommandReply> {
     const reserved = reservedRangeOf(companyId);
     if (reserved === 'canary' || (reserved === 'load' && !this.#options.allowLoad)) {
       return refusal('RESERVED_ID', `the company id is reserved: ${reserved}`);
     }
-    const timeLeftMs = Math.max(1, deadline - Date.now() - ANSWER_MARGIN_MS);
-    if (name === 'status' || name === 'watch') {
-      const session = this.#options.pool().get(companyId);
-      if (!session) return { ok: true };
-      return (await within(snapshotOf(session), timeLeftMs)) ?? this.#inTheMeantime(companyId);
-    }
+    const timeLeftMs = Math.max(1, command.deadline - Date.now() - ANSWER_MARGIN_MS);
     try {
       // Carried out also when it takes longer than the sender waits: he asked for it, and asks again.
-      const carriedOut = this.#carryOut(companyId, name);
+      const carriedOut = this.#carryOut(companyId, command);
       return (await within(carriedOut, timeLeftMs)) ?? this.#inTheMeantime(companyId);
     } catch (error) {
       if (error instanceof SessionLimitError) return refusal('SESSION_LIMIT', error.message);
@@ -93,15 +91,47 @@ export class Commands {
     }
   }
 
-  async #carryOut(companyId: CompanyId, name: Exclude<CommandName, 'status' | 'watch'>): Promise<CommandReply> {
+  async #carryOut(companyId: CompanyId, { name, phoneNumber }: Command): Promise<CommandReply> {
+    switch (name) {
+      case 'status':
+        return this.#look(companyId, () => {});
+      case 'watch':
+        return this.#look(companyId, (session) => session.watch());
+      case 'logout':
+        return this.#logOut(await this.#options.pool().acquire(companyId));
+      case 'request-pairing-code':
+        return this.#requestPairingCode(companyId, phoneNumber);
+      case 'start':
+      case 'request-qr':
+        return this.#dispatch(companyId, { kind: name });
+    }
+  }
+
+  /** Takes over nothing. */
+  async #look(companyId: CompanyId, onSession: (session: Session) => void): Promise<CommandReply> {
+    const session = this.#options.pool().get(companyId);
+    if (!session) return { ok: true };
+    onSession(session);
+    return snapshotOf(session);
+  }
+
+  async #dispatch(companyId: CompanyId, input: Input): Promise<CommandReply> {
     const session = await this.#options.pool().acquire(companyId);
-    if (name === 'logout') return this.#logOut(session);
     if (session.machine.phase === 'blocked') {
       return refusal('CREDENTIALS_UNREADABLE', 'the stored credentials of the company cannot be read');
     }
-    if (name === 'request-pairing-code') return refusal('PAIRING_CODE_FAILED', 'this service links by QR alone');
-    session.dispatch({ kind: name });
+    if (input.kind === 'request-code' && isCodeOnItsWay(session.machine, input.phoneNumber)) {
+      return refusal('REQUEST_IN_PROGRESS', 'a pairing code for this phone number is being made already');
+    }
+    session.dispatch(input);
     return snapshotOf(session);
+  }
+
+  async #requestPairingCode(companyId: CompanyId, input: string | undefined): Promise<CommandReply> {
+    if (!input?.trim()) return refusal('PHONE_REQUIRED', 'a pairing code needs the phone number to link');
+    const phoneNumber = parsePhoneNumber(input);
+    if (!phoneNumber) return refusal('INVALID_PHONE_FORMAT', 'not a phone number of 10 to 15 digits');
+    return this.#dispatch(companyId, { kind: 'request-code', phoneNumber });
   }
 
   async #logOut(session: Session): Promise<CommandReply> {

@@ -7,12 +7,13 @@ import type { Metrics } from '../../shared/telemetry/metrics.ts';
 import type { Exemplar, PublishTimings } from './publisher.ts';
 import { maskPhoneNumber } from './session/account.ts';
 import type { CloseReason } from './session/close-reason.ts';
+import type { CodeFailure } from './session/machine.ts';
 import type { MigrationReport } from './store/migrate.ts';
 
 const ROLE = { role: 'whatsapp' } as const;
 
-/** How a session came to be open: with a QR, or with credentials it already had. */
-export type OpenKind = 'qr' | 'resume';
+/** How a session came to be open: with a QR, with a pairing code, or with credentials it already had. */
+export type OpenKind = 'qr' | 'pairing_code' | 'resume';
 
 /** One method per thing that happens: its log line and its metrics together, so that they cannot drift. */
 export class Instruments {
@@ -107,6 +108,12 @@ export class Instruments {
 
   socketFailed(companyId: CompanyId, err: unknown): void {
     this.#logger.error({ ...companyOf(companyId), err }, 'whatsapp socket could not be opened');
+  }
+
+  /** The message holds no phone number. */
+  codeFailed(companyId: CompanyId, { code, message }: CodeFailure): void {
+    this.#connects.inc({ result: 'pairing-code-failed' });
+    this.#logger.warn({ ...companyOf(companyId), code, detail: message }, 'no pairing code');
   }
 
   openedWithoutNumber(companyId: CompanyId): void {

@@ -20,8 +20,8 @@ import { waitFor } from '../../test/harness/wait-for.ts';
 import { Instruments } from './instruments.ts';
 import { EventPublisher } from './publisher.ts';
 import { Reconciler, type ReconciledSession } from './reconciler.ts';
+import { initialMachine, type Machine } from './session/machine.ts';
 import { Outbox } from './session/outbox.ts';
-import { initialMachine, type Machine } from './session/state-machine.ts';
 
 const salon = parseCompanyId('962302');
 const streams: StreamOptions = { replicas: 1, mayChange: true };

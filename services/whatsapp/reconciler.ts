@@ -118,5 +118,6 @@ function agrees({ companyId, lastEvent }: ReconciledSession, { body }: StoredEve
 }
 
 function saysTheSame(a: SessionEvent, b: SessionEvent): boolean {
-  return stateOf(a) === stateOf(b) && a.phoneNumber === b.phoneNumber && a.qr?.text === b.qr?.text;
+  const shown = (event: SessionEvent) => event.qr?.text ?? event.code?.text;
+  return stateOf(a) === stateOf(b) && a.phoneNumber === b.phoneNumber && shown(a) === shown(b);
 }

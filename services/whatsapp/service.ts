@@ -15,6 +15,7 @@ import { readReadiness } from './readiness.ts';
 import { createApp } from './routes.ts';
 import { loadClient } from './session/load-client.ts';
 import type { SessionPool } from './session/session-pool.ts';
+import type { SocketTimes } from './session/socket-times.ts';
 import { isBaileysRejection } from './session/stray-rejections.ts';
 import { openDatabase, type SqlDatabase } from './store/database.ts';
 import type { Keyring } from './store/encryption.ts';
@@ -23,8 +24,10 @@ import { migrate } from './store/migrate.ts';
 import { SessionStore } from './store/session-store.ts';
 
 export interface WhatsAppOverrides extends OwnershipOverrides {
-  /** How long each QR is shown, in ms. */
-  readonly qrTimeoutMs?: number;
+  /** How long a WhatsApp socket waits for what. */
+  readonly socketTimes?: Partial<SocketTimes>;
+  /** Where the newest version of WhatsApp Web is told. */
+  readonly versionUrl?: URL;
 }
 
 export interface WhatsAppService extends Service {
@@ -72,7 +75,8 @@ export async function startWhatsApp(
   const db = stack.use(await openStore(config, keyring, instruments));
   parts.db = db;
   const store = new SessionStore(db, keyring);
-  const client = await loadClient(store, { config: config.whatsapp, logger, qrTimeoutMs: overrides.qrTimeoutMs });
+  const { socketTimes: times, versionUrl } = overrides;
+  const client = await loadClient(store, { config: config.whatsapp, logger, times, versionUrl });
 
   const observer = { onStatus: instruments.natsStatus.bind(instruments) };
   const bus = stack.use(await BusConnection.connect({ ...config.nats, name: 'whatsapp', observer }, stopping));

@@ -233,7 +233,7 @@ describe('with the QR times of WhatsApp', () => {
     expect(await system.stored(salon)).toMatchObject({ epoch: 1, seq: 4, phoneNumber: phone });
   });
 
-  test('a restart restores every linked session without a scan, and no other', async () => {
+  test('a restart restores every linked session without a scan and without a word but connected, and no other', async () => {
     const linked = pair();
     const unlinked = pair();
     const { epoch } = await system.link(linked.salon, linked.phone);
@@ -245,7 +245,7 @@ describe('with the QR times of WhatsApp', () => {
     await system.startService();
     const { event } = await system.event(linked.salon, 'connected', 2);
     expect(event).toMatchObject({ epoch: epoch + 1, phoneNumber: linked.phone });
-    expect(system.types(linked.salon).slice(-2)).toEqual(['starting', 'connected']);
+    expect(system.types(linked.salon).slice(-2)).toEqual(['connected', 'connected']);
     expect(system.service.pool.get(unlinked.salon)).toBeUndefined();
     expect(system.types(unlinked.salon)).toEqual(['starting', 'qr']);
   });
@@ -297,7 +297,7 @@ describe('with the QR times of WhatsApp', () => {
 describe('with QRs that live half a second, one session and an API key', () => {
   beforeAll(async () => {
     const env = { MAX_SESSIONS: '1', WHATSAPP_API_KEY: 'secret-key' };
-    system = await LinkingSystem.start({ env, overrides: { qrTimeoutMs: 500 } });
+    system = await LinkingSystem.start({ env, overrides: { socketTimes: { qrMs: 500 } } });
   });
   afterAll(async () => {
     await system[Symbol.asyncDispose]();

@@ -9,60 +9,72 @@ import { toAccount, type Account } from './account.ts';
 import { CredsSaver, readLinkedCreds, signalKeyStore } from './baileys-auth.ts';
 import { quietLogger } from './baileys-logger.ts';
 import { BaileysSocket } from './baileys-socket.ts';
+import { ClientVersion, versionUrlOf } from './client-version.ts';
 import type {
   CompanionDevice,
   DeviceOwner,
+  OpenOptions,
   SocketListener,
   WhatsAppClient,
   WhatsAppSocket,
 } from './companion-device.ts';
 import type { ClientOptions } from './load-client.ts';
+import { OpeningGate } from './opening-gate.ts';
+import { QueuedSocket } from './queued-socket.ts';
+import { SOCKET_TIMES, type SocketTimes } from './socket-times.ts';
+
+/** Sockets that are being opened at the same time: each costs up to 0.3 s of this process and some round trips. */
+const OPENING_PLACES = 16;
+
+/** What all devices of this process share. */
+interface Shared {
+  readonly store: SessionStore;
+  readonly config: Omit<UserFacingSocketConfig, 'auth'>;
+  readonly times: SocketTimes;
+  readonly version: ClientVersion;
+  readonly gate: OpeningGate;
+}
 
 /**
  * WhatsApp through Baileys 7.0.0-rc14. A root key replaces WhatsApp's for the whole process; the configuration allows
  * one only together with a server that is not WhatsApp's.
  */
 export class BaileysClient implements WhatsAppClient {
-  readonly #store: SessionStore;
-  readonly #config: Omit<UserFacingSocketConfig, 'auth'>;
+  readonly #shared: Shared;
 
-  constructor(store: SessionStore, { config, logger, qrTimeoutMs }: ClientOptions) {
-    const { url, rootKey, version } = config;
-    this.#store = store;
+  constructor(store: SessionStore, { config, logger, times, versionUrl }: ClientOptions) {
+    const { url, rootKey, version: pinned } = config;
     if (rootKey) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(rootKey);
-    this.#config = {
-      logger: quietLogger(logger),
-      // The phone goes on notifying its owner of messages.
-      markOnlineOnConnect: false,
-      syncFullHistory: false,
-      ...(url && { waWebSocketUrl: url }),
-      ...(qrTimeoutMs !== undefined && { qrTimeout: qrTimeoutMs }),
-      ...(version && { version: [...version] }),
+    this.#shared = {
+      store,
+      config: {
+        logger: quietLogger(logger),
+        // The phone goes on notifying its owner of messages.
+        markOnlineOnConnect: false,
+        syncFullHistory: false,
+        ...(url && { waWebSocketUrl: url }),
+      },
+      times: { ...SOCKET_TIMES, ...times },
+      version: new ClientVersion({ pinned, url: versionUrl ?? versionUrlOf(url), logger }),
+      gate: new OpeningGate(OPENING_PLACES),
     };
   }
 
   async loadDevice(owner: DeviceOwner): Promise<CompanionDevice> {
-    return new BaileysDevice(this.#store, this.#config, owner, await readLinkedCreds(this.#store, owner));
+    return new BaileysDevice(this.#shared, owner, await readLinkedCreds(this.#shared.store, owner));
   }
 }
 
 class BaileysDevice implements CompanionDevice {
-  readonly #store: SessionStore;
-  readonly #config: Omit<UserFacingSocketConfig, 'auth'>;
+  readonly #shared: Shared;
   readonly #owner: DeviceOwner;
   readonly #saver: CredsSaver;
   #creds: AuthenticationCreds;
 
-  constructor(
-    store: SessionStore,
-    config: Omit<UserFacingSocketConfig, 'auth'>,
-    owner: DeviceOwner,
-    creds: AuthenticationCreds | undefined,
-  ) {
-    this.#store = store;
-    this.#config = config;
+  constructor(shared: Shared, owner: DeviceOwner, creds: AuthenticationCreds | undefined) {
+    this.#shared = shared;
     this.#owner = owner;
-    this.#saver = new CredsSaver(store, owner);
+    this.#saver = new CredsSaver(shared.store, owner);
     this.#creds = creds ?? initAuthCreds();
   }
 
@@ -79,14 +91,23 @@ class BaileysDevice implements CompanionDevice {
     this.#creds = initAuthCreds();
   }
 
-  open(listener: SocketListener): WhatsAppSocket {
+  open(listener: SocketListener, { isAwaited, renewVersion }: OpenOptions): WhatsAppSocket {
     const creds = this.#creds;
-    return new BaileysSocket({
-      config: this.#config,
-      auth: { creds, keys: signalKeyStore(this.#store, this.#owner) },
+    const { gate, version, config, times, store } = this.#shared;
+    return new QueuedSocket({
+      gate,
+      isAwaited,
       listener,
-      // A socket of credentials that were renewed since has nothing left to say.
-      onCredentials: () => creds === this.#creds && this.#saver.save(creds),
+      prepare: renewVersion ? () => version.renew() : undefined,
+      open: (told) =>
+        new BaileysSocket({
+          config: { ...config, ...(version.current && { version: [...version.current] }) },
+          times,
+          auth: { creds, keys: signalKeyStore(store, this.#owner) },
+          listener: told,
+          // A socket of credentials that were renewed since has nothing left to say.
+          onCredentials: () => creds === this.#creds && this.#saver.save(creds),
+        }),
     });
   }
 

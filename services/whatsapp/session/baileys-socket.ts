@@ -3,47 +3,66 @@ import {
   type AuthenticationState,
   type BaileysEventMap,
   type UserFacingSocketConfig,
+  type WASocket,
 } from '@whiskeysockets/baileys';
+import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
 import { toAccount, type Account } from './account.ts';
-import { toCloseReason, type SocketClose } from './close-reason.ts';
+import { formatAddress, parseAddress, phoneNumberOf } from './address.ts';
+import { boundClosing, closedOf } from './baileys-closing.ts';
+import { onPasskeyDemanded, onTyped, requestPairingCode, toCodeFailure } from './baileys-pairing-code.ts';
+import { toCloseReason, type CloseReason, type SocketClose } from './close-reason.ts';
 import type { SocketListener, WhatsAppSocket } from './companion-device.ts';
 import { qrLifetimeMs } from './qr-lifetime.ts';
-
-/** How long the server may take to answer a close frame. */
-const CLOSE_TIMEOUT_MS = 1_500;
+import type { SocketTimes } from './socket-times.ts';
 
 export interface BaileysSocketOptions {
   readonly config: Omit<UserFacingSocketConfig, 'auth'>;
+  readonly times: SocketTimes;
   readonly auth: AuthenticationState;
   readonly listener: SocketListener;
   /** The credentials changed and are worth saving. */
   readonly onCredentials: () => void;
 }
 
-type Sock = ReturnType<typeof makeWASocket>;
-
 /** One Baileys socket, from its first byte to its end. The connection is already being made when this returns. */
 export class BaileysSocket implements WhatsAppSocket {
-  readonly #sock: Sock;
+  readonly #sock: WASocket;
   readonly #auth: AuthenticationState;
   readonly #listener: SocketListener;
-  readonly #qrTimeoutMs: number | undefined;
+  readonly #times: SocketTimes;
+  readonly #openTimer: NodeJS.Timeout;
+  #codeTimer: NodeJS.Timeout | undefined;
+  /** Monotonic, in ms. */
+  #codeEndsAtMs = 0;
   #qrsShown = 0;
   #over = false;
   #name: string | undefined;
 
-  constructor({ config, auth, listener, onCredentials }: BaileysSocketOptions) {
+  constructor({ config, times, auth, listener, onCredentials }: BaileysSocketOptions) {
     this.#auth = auth;
     this.#listener = listener;
-    this.#qrTimeoutMs = config.qrTimeout;
+    this.#times = times;
     this.#name = auth.creds.me?.name;
-    this.#sock = makeWASocket({ ...config, auth });
+    this.#sock = makeWASocket({
+      ...config,
+      connectTimeoutMs: times.connectTimeoutMs,
+      keepAliveIntervalMs: times.keepAliveMs,
+      ...(times.qrMs !== undefined && { qrTimeout: times.qrMs }),
+      auth,
+    });
     boundClosing(this.#sock.ws);
     this.#sock.ev.on('creds.update', () => {
       onCredentials();
       this.#noticeName();
     });
     this.#sock.ev.on('connection.update', (update) => this.#onUpdate(update));
+    onPasskeyDemanded(this.#sock.ws, () => !this.#over && this.#listener.onPasskeyDemanded());
+    onTyped(this.#sock.ws, () => this.#prolongCode());
+    this.#openTimer = setTimeout(() => this.#giveUp('timed-out'), times.openTimeoutMs);
+  }
+
+  requestPairingCode(phoneNumber: PhoneNumber): void {
+    void this.#showCode(phoneNumber);
   }
 
   async logout(): Promise<void> {
@@ -51,14 +70,12 @@ export class BaileysSocket implements WhatsAppSocket {
       await this.#sock.logout();
     } catch {
       // Nobody could be told. The close is all that is left of the logout.
-      const closed = this.close();
-      this.#listener.onClose('logout-requested');
-      await closed;
+      this.#giveUp('logout-requested');
     }
   }
 
   async close(): Promise<void> {
-    this.#over = true;
+    this.#end();
     const { ws } = this.#sock;
     const closed = closedOf(ws);
     // As if the server had closed: only then do queries under way end now instead of after their 60 s.
@@ -71,22 +88,68 @@ export class BaileysSocket implements WhatsAppSocket {
     if (this.#over) return;
     if (qr !== undefined) this.#showQr(qr);
     if (isNewLogin) this.#listener.onNewLogin(this.#account());
-    if (connection === 'open') this.#listener.onOpen(this.#account());
+    if (connection === 'open') this.#open();
     if (connection === 'close') {
-      this.#over = true;
+      this.#end();
       this.#listener.onClose(toCloseReason(toSocketClose(lastDisconnect?.error)));
     }
   }
 
   #showQr(qr: string): void {
-    const ttlMs = qrLifetimeMs(this.#qrsShown, this.#qrTimeoutMs);
+    clearTimeout(this.#openTimer);
+    const ttlMs = qrLifetimeMs(this.#qrsShown, this.#times.qrMs);
     this.#qrsShown += 1;
     this.#listener.onQr(qr, ttlMs);
   }
 
+  async #showCode(phoneNumber: PhoneNumber): Promise<void> {
+    const { codeAnswerMs, codeShownMs, codeGraceMs } = this.#times;
+    try {
+      const text = await requestPairingCode(this.#sock, phoneNumber, codeAnswerMs);
+      if (this.#over) return;
+      this.#endCodeIn(codeShownMs + codeGraceMs);
+      this.#listener.onCode(text, codeShownMs);
+    } catch (error) {
+      const failure = toCodeFailure(error);
+      if (failure && !this.#over) this.#listener.onCodeFailed(failure);
+    }
+  }
+
+  /** Somebody typed it in the last moment: what follows is not cut off. */
+  #prolongCode(): void {
+    const { codeGraceMs } = this.#times;
+    if (this.#codeTimer && this.#codeEndsAtMs < performance.now() + codeGraceMs) this.#endCodeIn(codeGraceMs);
+  }
+
+  #endCodeIn(ms: number): void {
+    clearTimeout(this.#codeTimer);
+    this.#codeEndsAtMs = performance.now() + ms;
+    this.#codeTimer = setTimeout(() => !this.#over && this.#listener.onCodeOver(), ms);
+  }
+
+  #open(): void {
+    clearTimeout(this.#openTimer);
+    const account = this.#account();
+    this.#listener.onOpen(account);
+    if (account.phoneNumber === undefined && account.lid !== undefined) void this.#findNumber(account.lid);
+  }
+
+  /** The account is known by its LID alone: its number comes from a mapping, now or later. */
+  async #findNumber(lid: string): Promise<void> {
+    const find = async () => {
+      const jid = formatAddress({ user: lid, server: 'lid', device: 0 });
+      const found = await this.#sock.signalRepository.lidMapping.getPNForLID(jid).catch(() => null);
+      const phoneNumber = phoneNumberOf(parseAddress(found ?? undefined));
+      if (phoneNumber !== undefined && !this.#over) this.#listener.onAccount({ phoneNumber });
+    };
+    this.#sock.ev.on('lid-mapping.update', () => void find());
+    await find();
+  }
+
   #noticeName(): void {
-    const { me } = this.#auth.creds;
-    if (this.#over || me?.name === this.#name) return;
+    const { account, me } = this.#auth.creds;
+    // Before the phone accepted, Baileys keeps there whom a pairing code was asked for.
+    if (this.#over || !account || me?.name === this.#name) return;
     this.#name = me?.name;
     this.#listener.onAccount(this.#account());
   }
@@ -94,48 +157,23 @@ export class BaileysSocket implements WhatsAppSocket {
   #account(): Account {
     return toAccount(this.#auth.creds.me);
   }
+
+  #giveUp(reason: CloseReason): void {
+    if (this.#over) return;
+    void this.close();
+    this.#listener.onClose(reason);
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#openTimer);
+    clearTimeout(this.#codeTimer);
+  }
 }
 
 function toSocketClose(error: Error | undefined): SocketClose {
   // A Boom, told by its shape: more than one version of that package is installed.
-  const { output } = (error ?? {}) as { output?: { statusCode?: number } };
-  return { statusCode: output?.statusCode, message: error?.message };
-}
-
-interface WebSocketLike {
-  readonly readyState: number;
-  once(event: 'close', listener: () => void): unknown;
-  terminate(): void;
-}
-
-const CLOSED = 3;
-
-/** The WebSocket inside Baileys' client, which keeps it to itself. */
-function webSocketOf(client: Sock['ws']): WebSocketLike | undefined {
-  const socket: unknown = Reflect.get(client, 'socket');
-  return typeof socket === 'object' && socket !== null ? (socket as WebSocketLike) : undefined;
-}
-
-function closedOf(client: Sock['ws']): Promise<void> {
-  const socket = webSocketOf(client);
-  if (!socket || socket.readyState === CLOSED) return Promise.resolve();
-  return new Promise((resolve) => {
-    socket.once('close', resolve);
-  });
-}
-
-/**
- * Baileys tells of a close only after the server has answered the close frame, for which `ws` waits 30 s; the server of
- * a line that was lost never does.
- */
-function boundClosing(client: Sock['ws']): void {
-  const close = client.close.bind(client);
-  client.close = async () => {
-    const timer = setTimeout(() => webSocketOf(client)?.terminate(), CLOSE_TIMEOUT_MS);
-    try {
-      await close();
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const { output, data } = (error ?? {}) as { output?: { statusCode?: number }; data?: { code?: unknown } };
+  const networkCode = typeof data?.code === 'string' ? data.code : undefined;
+  return { statusCode: output?.statusCode, message: error?.message, networkCode };
 }

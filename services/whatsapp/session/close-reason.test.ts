@@ -34,6 +34,24 @@ describe('toCloseReason', () => {
     },
   );
 
+  test.each([
+    ['ENOTFOUND', 'dns-failed'],
+    ['EAI_AGAIN', 'dns-failed'],
+    ['EPROTO', 'tls-failed'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-failed'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls-failed'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls-failed'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls-failed'],
+    ['CERT_HAS_EXPIRED', 'tls-failed'],
+    ['ECONNREFUSED', 'unreachable'],
+    ['ECONNRESET', 'unreachable'],
+    ['ETIMEDOUT', 'unreachable'],
+    [undefined, 'unreachable'],
+  ] as const)('a WebSocket that does not come up because of %s is %s', (networkCode, reason) => {
+    const message = `WebSocket Error (${networkCode})`;
+    expect(toCloseReason({ statusCode: 408, message, networkCode })).toBe(reason);
+  });
+
   test.each([401, 403, 405, 440, 515])('%i from anywhere but the stream ends nothing', (statusCode) => {
     expect(toCloseReason({ statusCode, message: 'Request failed' })).toBe('unknown');
   });

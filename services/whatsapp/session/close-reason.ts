@@ -5,7 +5,7 @@
 export const CLOSE_REASONS = [
   /** 515: WhatsApp wants the socket opened again, after pairing or at any time. */
   'restart-required',
-  /** Every QR of the socket was shown and none was scanned. */
+  /** 408: every QR of the socket was shown and none was scanned. */
   'qr-refs-ended',
   /** 401: the account removed this device, or WhatsApp does not know it. */
   'logged-out',
@@ -17,19 +17,24 @@ export const CLOSE_REASONS = [
   'replaced',
   /** 405: WhatsApp no longer speaks to this version of the client. */
   'client-outdated',
-  /** The pairing answer does not verify against the secret of the QR. */
+  /** 500: the pairing answer does not verify against the secret of the QR. */
   'pairing-rejected',
   /** 411. */
   'multidevice-mismatch',
   /** 503. */
   'unavailable',
-  /** The server, or something between, ended the connection. */
+  /** 428: the server, or something between, ended the connection. */
   'connection-closed',
-  /** Nothing was received for longer than the keepalive. */
+  /** 408: nothing was received for longer than the keepalive. */
   'connection-lost',
+  /** 408: the server did not answer the handshake, or showed neither a QR nor a welcome behind it. */
   'timed-out',
-  /** The WebSocket did not come up: refused, not resolved, or answered by something that is not WhatsApp. */
+  /** 408 or the HTTP status: the WebSocket did not come up, refused or answered by something that is not WhatsApp. */
   'unreachable',
+  /** The name of the server does not resolve. */
+  'dns-failed',
+  /** What answers has no certificate for that name, or does not speak TLS. */
+  'tls-failed',
   /** 500, which is also Baileys' code for every stream error without one. */
   'bad-session',
   /** Opening the socket failed inside this service. */
@@ -41,6 +46,8 @@ export type CloseReason = (typeof CLOSE_REASONS)[number];
 export interface SocketClose {
   readonly statusCode?: number | undefined;
   readonly message?: string | undefined;
+  /** Node's code of the error that kept the WebSocket from coming up, if there was one. */
+  readonly networkCode?: string | undefined;
 }
 
 /** Messages of Baileys 7.0.0-rc14 that say more than their status code. */
@@ -75,15 +82,24 @@ const FROM_WHATSAPP_ONLY: ReadonlySet<CloseReason> = new Set([
   'restart-required',
 ]);
 
+/** Node's codes: of the resolver, and of OpenSSL's checks of a certificate. */
+const DNS_CODES = /^(?:ENOTFOUND|EAI_[A-Z]+)$/;
+const TLS_CODES = /^(?:EPROTO|ERR_(?:SSL|TLS)_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
+
 /**
  * Tells why a socket closed. The status of an HTTP answer to the WebSocket upgrade (a proxy's 401, 403 or 405) arrives
  * with the same codes as WhatsApp's own verdicts, and would log a healthy session out: such a close is `unreachable`.
  */
-export function toCloseReason({ statusCode, message = '' }: SocketClose): CloseReason {
-  if (message.startsWith('WebSocket Error')) return 'unreachable';
+export function toCloseReason({ statusCode, message = '', networkCode = '' }: SocketClose): CloseReason {
+  if (message.startsWith('WebSocket Error')) return unreachableBy(networkCode);
   const said = Object.hasOwn(REASON_OF_MESSAGE, message) ? REASON_OF_MESSAGE[message] : undefined;
   if (said) return said;
   const reason = REASON_OF_CODE[statusCode ?? 0] ?? 'unknown';
   const fromWhatsApp = message.startsWith('Connection Failure') || message.startsWith('Stream Errored');
   return FROM_WHATSAPP_ONLY.has(reason) && !fromWhatsApp ? 'unknown' : reason;
+}
+
+function unreachableBy(networkCode: string): CloseReason {
+  if (DNS_CODES.test(networkCode)) return 'dns-failed';
+  return TLS_CODES.test(networkCode) ? 'tls-failed' : 'unreachable';
 }

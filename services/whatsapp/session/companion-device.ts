@@ -1,25 +1,45 @@
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
+import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
 import type { Account } from './account.ts';
 import type { CloseReason } from './close-reason.ts';
+import type { CodeFailure } from './machine.ts';
 
-/** What a WhatsApp socket tells, in the order in which it happened. Nothing comes after `onClose`, nor after `close()`. */
+/** What a WhatsApp socket tells, in the order in which it happened. Nothing comes after a close, nor after `close()`. */
 export interface SocketListener {
   /** `ttlMs`: how long it can be scanned from now on. */
   onQr(text: string, ttlMs: number): void;
+  /** WhatsApp took the request for a pairing code. `ttlMs`: how long it may be shown. */
+  onCode(text: string, ttlMs: number): void;
+  onCodeFailed(failure: CodeFailure): void;
+  /** The code cannot be typed any more, a moment after it was no longer shown. */
+  onCodeOver(): void;
+  /** WhatsApp links this account only to a client that has its passkey. */
+  onPasskeyDemanded(): void;
   /** The phone accepted the device; a close for a restart follows. */
   onNewLogin(account: Account): void;
   onOpen(account: Account): void;
   /** Something about the own account became known. */
   onAccount(account: Account): void;
   onClose(reason: CloseReason): void;
+  /** There never was a socket, because of a mistake in this process. */
+  onOpenFailed(error: unknown): void;
 }
 
 /** One connection to WhatsApp. It never comes back by itself. */
 export interface WhatsAppSocket {
+  /** Asks for a code to be typed on the phone, once and only when a QR was shown; the listener is told what came of it. */
+  requestPairingCode(phoneNumber: PhoneNumber): void;
   /** Asks WhatsApp to remove the device, then closes; `onClose` follows in any case. Never rejects. */
   logout(): Promise<void>;
   /** Closes in order, by force when the server does not answer. Idempotent, never rejects, silent. */
   close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Somebody waits in front of a page: it goes before sessions that come back by themselves. */
+  readonly isAwaited: boolean;
+  /** WhatsApp refused the version of this client: ask for the newest first. */
+  readonly renewVersion: boolean;
 }
 
 /** The companion device of one company: its credentials, and sockets opened with them, one after the other. */
@@ -29,7 +49,8 @@ export interface CompanionDevice {
   readonly account: Account;
   /** Forgets the credentials in memory and makes new ones; those in the database stay. */
   renew(): void;
-  open(listener: SocketListener): WhatsAppSocket;
+  /** Opens a socket when it is its turn: of many sessions that lost theirs together only some are opened at a time. */
+  open(listener: SocketListener, options: OpenOptions): WhatsAppSocket;
   /** Resolves when everything worth saving is saved, or after `timeoutMs`: `false` then. */
   flush(timeoutMs: number): Promise<boolean>;
   /** Saves nothing any more. */

@@ -3,12 +3,15 @@ import type { WhatsAppConfig } from '../config.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { WhatsAppClient } from './companion-device.ts';
 import { guardConsole } from './console-guard.ts';
+import type { SocketTimes } from './socket-times.ts';
 
 export interface ClientOptions {
   readonly config: WhatsAppConfig['whatsapp'];
   readonly logger: Logger;
-  /** How long each QR is shown, in ms; WhatsApp's own times when absent. */
-  readonly qrTimeoutMs?: number | undefined;
+  /** In place of the service's own. */
+  readonly times?: Partial<SocketTimes> | undefined;
+  /** Where the newest version of WhatsApp Web is told; beside the WebSocket when absent. */
+  readonly versionUrl?: URL | undefined;
 }
 
 /** Loads Baileys, behind the console guard: neither it nor libsignal has ever had the console when this resolves. */

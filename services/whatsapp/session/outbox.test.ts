@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { PublishOutcome } from '../../../shared/bus/publish-attempt.ts';
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
+import { decodeEvent } from '../../../shared/contract/decode-event.ts';
+import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
+import { initialMachine, type Machine } from './machine.ts';
 import { Outbox, type OutboxOptions } from './outbox.ts';
-import { toOrderedEvent, type EventDraft } from './session-event.ts';
-import { initialMachine, type Machine } from './state-machine.ts';
+import { toOrderedEvent, toSnapshot, type EventDraft } from './session-event.ts';
 
 const salon = parseCompanyId('962302');
+const phone = '79990000001' as PhoneNumber;
 const NOW = 1_764_870_000_000;
 const STORED: PublishOutcome = { kind: 'stored' };
 
@@ -93,6 +96,33 @@ test('an event that cannot be published is reported and does not hold up the nex
   expect(await first).toBe(false);
   expect(log).toEqual(['dropped starting']);
   expect(sent.at(-1)).toBe('3:2 connected');
+});
+
+describe('a pairing code', () => {
+  const code = (expiresAt: number) =>
+    draft('pairing-code', { code: { text: '1ABCDEFG', phoneNumber: phone, ttlMs: 50_000, expiresAt } });
+
+  test('that died while it waited is not published', async () => {
+    const { box, sent, decide } = outbox();
+    void box.push(draft('starting'));
+    const dead = box.push(code(NOW));
+    void box.push(draft('starting'));
+    await decide(STORED);
+    expect(await dead).toBe(false);
+    expect(sent).toEqual(['3:1 starting', '3:2 starting']);
+  });
+
+  test('is an event of the contract with what is left of its life, and so is its failure', () => {
+    const failure = { code: 'PAIRING_CODE_FAILED', message: 'WhatsApp did not answer the request' } as const;
+    const failed = { ...draft('starting', { failure }), type: 'pairing-code-error' } as const;
+    for (const entry of [code(NOW + 1500), failed]) {
+      const event = toOrderedEvent(salon, { epoch: 1, seq: 1 }, entry, NOW);
+      expect(decodeEvent(salon, Buffer.from(JSON.stringify(event)))).toMatchObject({ ok: true, event });
+    }
+    const event = toOrderedEvent(salon, { epoch: 1, seq: 1 }, code(NOW + 1500), NOW);
+    expect(event.code).toEqual({ text: '1ABCDEFG', phoneNumber: phone, expiresAt: NOW + 1500, ttlMs: 1500 });
+    expect(toSnapshot(event, NOW + 1000).code?.ttlMs).toBe(500);
+  });
 });
 
 describe('a QR', () => {

@@ -7,14 +7,16 @@ export interface ClosedSocket {
   readonly attempt: number;
   /** The credentials belong to an account: the phone accepted this device once, whether or not it ever opened. */
   readonly linked: boolean;
+  /** The version of the client was renewed in this row already. */
+  readonly versionRenewed: boolean;
   /** In [0, 1). */
   readonly random: () => number;
 }
 
 /** What follows a close. */
 export type Verdict =
-  /** The close is part of the protocol, nobody is told; open the socket again. */
-  | { readonly kind: 'restart'; readonly delayMs: number }
+  /** The close is part of the protocol, nobody is told; open the socket again, with another version of the client if told. */
+  | { readonly kind: 'restart'; readonly delayMs: number; readonly renewVersion: boolean }
   | { readonly kind: 'retry'; readonly delayMs: number }
   /** Nothing happens until somebody asks; credentials are kept. */
   | { readonly kind: 'rest'; readonly state: 'qr-expired' | 'replaced' | 'client-outdated' }
@@ -33,10 +35,10 @@ export const STABLE_AFTER_MS = 5 * 60_000;
  * unlinked one is after `MAX_UNLINKED_ATTEMPTS`.
  */
 export function decideAfterClose(closed: ClosedSocket): Verdict {
-  const { reason, attempt, linked } = closed;
+  const { reason, attempt, linked, versionRenewed } = closed;
   switch (reason) {
     case 'restart-required':
-      return { kind: 'restart', delayMs: attempt === 0 ? 0 : retryDelayMs(closed) };
+      return restart(attempt === 0 ? 0 : retryDelayMs(closed));
     case 'qr-refs-ended':
       return linked ? retry(closed) : { kind: 'rest', state: 'qr-expired' };
     case 'logout-requested':
@@ -44,13 +46,14 @@ export function decideAfterClose(closed: ClosedSocket): Verdict {
     case 'logged-out':
       // Without an account the 401 means that half-made credentials were taken for a login: new ones cure it.
       if (linked) return { kind: 'end', state: 'logged-out' };
-      return attempt === 0 ? { kind: 'restart', delayMs: 0 } : retry(closed);
+      return attempt === 0 ? restart(0) : retry(closed);
     case 'forbidden':
       return { kind: 'end', state: 'failed' };
     case 'replaced':
       return { kind: 'rest', state: 'replaced' };
     case 'client-outdated':
-      return { kind: 'rest', state: 'client-outdated' };
+      if (versionRenewed) return { kind: 'rest', state: 'client-outdated' };
+      return { kind: 'restart', delayMs: 0, renewVersion: true };
     case 'pairing-rejected':
     case 'multidevice-mismatch':
     case 'unavailable':
@@ -58,11 +61,17 @@ export function decideAfterClose(closed: ClosedSocket): Verdict {
     case 'connection-lost':
     case 'timed-out':
     case 'unreachable':
+    case 'dns-failed':
+    case 'tls-failed':
     case 'bad-session':
     case 'open-failed':
     case 'unknown':
       return retry(closed);
   }
+}
+
+function restart(delayMs: number): Verdict {
+  return { kind: 'restart', delayMs, renewVersion: false };
 }
 
 function retry(closed: ClosedSocket): Verdict {

@@ -1,7 +1,7 @@
 import { reservedRangeOf, type CompanyId } from '../../../shared/contract/company-id.ts';
 import type { EventType, OrderedEvent } from '../../../shared/contract/events.ts';
 import { eventId, type Position } from '../../../shared/contract/position.ts';
-import type { Machine } from './state-machine.ts';
+import type { Machine } from './machine.ts';
 
 /** When something happened, on both clocks: one for other machines, one for durations inside this process. */
 export interface Occurrence {
@@ -21,14 +21,14 @@ export interface EventDraft {
   readonly republished: boolean;
 }
 
-/** The event at its place. `nowMs` is the moment of publishing, from which the remaining life of a QR is counted. */
+/** The event at its place. `nowMs` is the moment of publishing, from which the remaining life of a QR or code is counted. */
 export function toOrderedEvent(
   companyId: CompanyId,
   position: Position,
   { type, machine, occurred, republished }: EventDraft,
   nowMs: number,
 ): OrderedEvent {
-  const { state, account, qr, ending } = machine;
+  const { state, account, qr, code, failure, ending } = machine;
   const event = {
     type,
     companyId,
@@ -41,6 +41,8 @@ export function toOrderedEvent(
     state,
     ...account,
     ...(qr && { qr: withTimeLeft(qr, nowMs) }),
+    ...(code && { code: withTimeLeft(code, nowMs) }),
+    ...(failure && { error: failure }),
     ...ending,
   };
   // Which fields a type requires is the state machine's promise; the tests decode every event against its schema.
@@ -49,12 +51,18 @@ export function toOrderedEvent(
 
 /** The event as an answer given at `nowMs`: what expires is counted from now. */
 export function toSnapshot(event: OrderedEvent, nowMs: number): OrderedEvent {
-  return event.qr ? { ...event, qr: withTimeLeft(event.qr, nowMs) } : event;
+  const { qr, code } = event;
+  return {
+    ...event,
+    ...(qr && { qr: withTimeLeft(qr, nowMs) }),
+    ...(code && { code: withTimeLeft(code, nowMs) }),
+  };
 }
 
-/** A QR that died before it was published is nothing to show: the next event of the session is already due. */
+/** A QR or code that died before it was published is nothing to show: the next event of the session is already due. */
 export function isWorthPublishing({ type, machine }: EventDraft, nowMs: number): boolean {
-  return type !== 'qr' || (machine.qr !== undefined && machine.qr.expiresAt > nowMs);
+  if (type === 'qr') return machine.qr !== undefined && machine.qr.expiresAt > nowMs;
+  return type !== 'pairing-code' || (machine.code !== undefined && machine.code.expiresAt > nowMs);
 }
 
 function withTimeLeft<Q extends { readonly expiresAt: number }>(qr: Q, nowMs: number): Q & { readonly ttlMs: number } {

@@ -2,7 +2,7 @@ import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import type { Instruments } from '../instruments.ts';
 import { FencedError } from '../store/errors.ts';
 import type { SessionStore } from '../store/session-store.ts';
-import type { Machine } from './state-machine.ts';
+import type { Machine } from './machine.ts';
 
 export interface SessionRecordOptions {
   readonly companyId: CompanyId;

@@ -14,11 +14,12 @@ import type {
   WhatsAppClient,
   WhatsAppSocket,
 } from './companion-device.ts';
+import { initialMachine, type Effect, type Input, type Machine } from './machine.ts';
 import { Outbox } from './outbox.ts';
 import { toSnapshot, type Occurrence } from './session-event.ts';
 import { SessionMeasures } from './session-measures.ts';
 import { SessionRecord } from './session-record.ts';
-import { initialMachine, step, type Effect, type Input, type Machine } from './state-machine.ts';
+import { step } from './state-machine.ts';
 
 export interface SessionDeps {
   readonly store: SessionStore;
@@ -67,6 +68,7 @@ export class Session implements DeviceOwner {
   #newestStored: Promise<boolean> = Promise.resolve(false);
   #raisingEpoch: Promise<unknown> = Promise.resolve();
   #retryTimer: NodeJS.Timeout | undefined;
+  #newsTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #busy = false;
   #ending: Promise<void> | undefined;
@@ -103,7 +105,7 @@ export class Session implements DeviceOwner {
       const { phoneNumber, lid, name } = row;
       const known = { ...(phoneNumber && { phoneNumber }), ...(lid && { lid }), ...(name && { name }) };
       const { linked, account } = session.#device;
-      session.#machine = initialMachine(linked, linked ? { ...known, ...account } : {});
+      session.#machine = initialMachine(linked, linked ? { ...known, ...account } : {}, row.state);
     } catch (error) {
       if (!(error instanceof CredentialsUnreadableError)) throw error;
       deps.instruments.credentialsUnreadable(row.companyId, error);
@@ -161,6 +163,11 @@ export class Session implements DeviceOwner {
     if (!this.#outbox.idle && this.#outbox.last?.state !== this.#machine.state) await this.#outbox.settled();
     const { last } = this.#outbox;
     return last && toSnapshot(last, Date.now());
+  }
+
+  /** Somebody is there: a session that rests is kept a little longer. */
+  watch(): void {
+    this.#watchIdleness();
   }
 
   /** Publishes the current state again, as it was when it last changed. */
@@ -238,10 +245,13 @@ export class Session implements DeviceOwner {
   #apply(effect: Effect): void {
     switch (effect.kind) {
       case 'open-socket':
-        this.#openSocket(effect.credentials);
+        this.#openSocket(effect);
         break;
       case 'close-socket':
         this.#silenceSocket();
+        break;
+      case 'request-code':
+        this.#socket?.requestPairingCode(effect.phoneNumber);
         break;
       case 'tell-logout':
         void this.#socket?.logout();
@@ -252,22 +262,20 @@ export class Session implements DeviceOwner {
       case 'cancel-retry':
         clearTimeout(this.#retryTimer);
         break;
+      case 'schedule-news':
+        this.#newsTimer = setTimeout(() => this.dispatch({ kind: 'news-due' }), effect.delayMs);
+        break;
       case 'release':
         void this.#release(effect.discard);
         break;
     }
   }
 
-  #openSocket(credentials: 'kept' | 'fresh'): void {
+  #openSocket({ credentials, renewVersion = false }: Extract<Effect, { kind: 'open-socket' }>): void {
     this.#silenceSocket();
     this.#measures.socketOpening();
     if (credentials === 'fresh') this.#device?.renew();
-    try {
-      this.#socket = this.#device?.open(this.#listen());
-    } catch (error) {
-      this.#deps.instruments.socketFailed(this.companyId, error);
-      this.dispatch({ kind: 'close', reason: 'open-failed' });
-    }
+    this.#socket = this.#device?.open(this.#listen(), { isAwaited: credentials === 'fresh', renewVersion });
   }
 
   #listen(): SocketListener {
@@ -278,10 +286,18 @@ export class Session implements DeviceOwner {
     };
     return {
       onQr: (text, ttlMs) => tell({ kind: 'qr', text, ttlMs }),
+      onCode: (text, ttlMs) => tell({ kind: 'code', text, ttlMs }),
+      onCodeFailed: (failure) => tell({ kind: 'code-failed', failure }),
+      onCodeOver: () => tell({ kind: 'code-over' }),
+      onPasskeyDemanded: () => tell({ kind: 'passkey-demanded' }),
       onNewLogin: (account) => tell({ kind: 'new-login', account }),
       onOpen: (account) => tell({ kind: 'open', account }),
       onAccount: (account) => tell({ kind: 'account', account }),
       onClose: (reason) => tell({ kind: 'close', reason }),
+      onOpenFailed: (error) => {
+        this.#deps.instruments.socketFailed(this.companyId, error);
+        tell({ kind: 'close', reason: 'open-failed' });
+      },
     };
   }
 
@@ -335,8 +351,7 @@ export class Session implements DeviceOwner {
   }
 
   async #letGo(end: SessionEnd, work: () => Promise<void>): Promise<void> {
-    clearTimeout(this.#retryTimer);
-    clearTimeout(this.#idleTimer);
+    for (const timer of [this.#retryTimer, this.#newsTimer, this.#idleTimer]) clearTimeout(timer);
     this.#socketNumber += 1;
     await Promise.all([this.#socket?.close(), work()]);
     this.#outbox.stop();

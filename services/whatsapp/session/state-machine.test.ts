@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CloseReason } from './close-reason.ts';
-import { initialMachine, step, type Effect, type Input, type Machine } from './state-machine.ts';
+import { initialMachine, type Effect, type Input, type Machine } from './machine.ts';
+import { step } from './state-machine.ts';
 
 const NOW = 1_764_870_000_000;
 const account = { phoneNumber: '79990000001', lid: '100000000000001' };
@@ -49,11 +50,73 @@ test('nothing but open is connected', () => {
   expect(states).toEqual(['starting', 'qr', 'linked', 'linked', 'linked']);
 });
 
-test('open without a known phone number is still linked', () => {
-  const machine = initialMachine(true, { lid: '100000000000001' });
-  expect(run([START, { kind: 'open', account: {} }], machine)).toMatchObject({
-    events: ['starting', 'linked'],
-    machine: { phase: 'open', state: 'linked' },
+test('open without a known phone number is linked, and connected as soon as the number is known', () => {
+  const lid = '100000000000001';
+  const open = run([START, { kind: 'open', account: {} }], initialMachine(true, { lid }));
+  expect(open).toMatchObject({ events: ['starting', 'linked'], machine: { phase: 'open', state: 'linked' } });
+  expect(run([{ kind: 'account', account: { name: 'Salon' } }], open.machine).events).toEqual([]);
+  const known = run([{ kind: 'account', account: { phoneNumber: '79990000001' } }], open.machine);
+  expect(known.events).toEqual(['connected']);
+  expect(known.machine).toMatchObject({ state: 'connected', account: { lid, phoneNumber: '79990000001' } });
+});
+
+describe('a session that was left as connected', () => {
+  const left = initialMachine(true, account, 'connected');
+
+  test('comes back without a word but connected', () => {
+    const { events, effects, machine } = run([START, OPEN], left);
+    expect(events).toEqual(['connected']);
+    expect(effects).toEqual(['open-socket', 'schedule-news']);
+    expect(machine.quiet).toBe(false);
+    expect(run([{ kind: 'news-due' }], machine).events).toEqual([]);
+  });
+
+  test('says that it is starting when that takes long', () => {
+    expect(run([START, { kind: 'news-due' }, OPEN], left).events).toEqual(['starting', 'connected']);
+  });
+
+  test.each([
+    ['connection-closed', 'disconnected'],
+    ['dns-failed', 'disconnected'],
+    ['logged-out', 'logged-out'],
+    ['forbidden', 'failed'],
+    ['replaced', 'replaced'],
+  ] as const)('says at once what it is instead: %s', (reason, state) => {
+    const { events, machine } = run([START, close(reason), { kind: 'news-due' }], left);
+    expect(events).toEqual([state]);
+    expect(machine.quiet).toBe(false);
+  });
+
+  test('stays silent over a restart, and over a renewed version', () => {
+    const inputs = [START, close('restart-required'), close('client-outdated'), OPEN];
+    expect(run(inputs, left).events).toEqual(['connected']);
+  });
+
+  test.each([['disconnected'], ['linked'], ['starting'], [undefined]] as const)('as %s says so', (lastState) => {
+    expect(run([START, OPEN], initialMachine(true, account, lastState)).events).toEqual(['starting', 'connected']);
+  });
+
+  test('whose credentials are gone says what it does', () => {
+    expect(run([START, QR], initialMachine(false, {}, 'connected')).events).toEqual(['starting', 'qr']);
+  });
+});
+
+describe('a passkey that is demanded', () => {
+  const demanded = run([{ kind: 'passkey-demanded' }], showingQr);
+
+  test('ends the linking, because no QR and no code gets past it', () => {
+    expect(demanded).toMatchObject({ events: ['passkey-required'], effects: ['close-socket'] });
+    expect(demanded.machine).toMatchObject({ state: 'passkey-required', phase: 'resting', linked: false });
+    expect(demanded.machine.qr).toBeUndefined();
+    expect(run([START], demanded.machine).effects).toEqual([]);
+  });
+
+  test('leaves another try to the owner of the account', () => {
+    expect(run([REQUEST_QR], demanded.machine)).toMatchObject({ events: ['starting'], effects: ['open-socket'] });
+  });
+
+  test('means nothing to a linked session', () => {
+    expect(run([{ kind: 'passkey-demanded' }], connected)).toEqual({ machine: connected, events: [], effects: [] });
   });
 });
 
@@ -101,11 +164,15 @@ describe('request-qr', () => {
     expect(run([REQUEST_QR], waiting).effects).toEqual(['cancel-retry', 'open-socket']);
   });
 
-  test.each(['replaced', 'client-outdated'] as const)('takes a session up again that rests as %s', (reason) => {
-    const resting = run([close(reason)], connected);
-    expect(resting).toMatchObject({ events: [reason], effects: [], machine: { phase: 'resting', state: reason } });
-    const { effects } = step(resting.machine, REQUEST_QR, { nowMs: NOW, random: () => 0 });
+  test.each([
+    ['replaced', [close('replaced')]],
+    ['client-outdated', [close('client-outdated'), close('client-outdated')]],
+  ] as const)('takes a session up again that rests as %s', (state, closes) => {
+    const resting = run(closes, connected);
+    expect(resting).toMatchObject({ events: [state], machine: { phase: 'resting', state } });
+    const { effects, machine } = step(resting.machine, REQUEST_QR, { nowMs: NOW, random: () => 0 });
     expect(effects).toEqual([{ kind: 'open-socket', credentials: 'kept' }]);
+    expect(machine.versionRenewed).toBe(false);
   });
 });
 
@@ -169,6 +236,20 @@ describe('a close', () => {
     expect(step(machine, RETRY_DUE, { nowMs: NOW, random: () => 0 }).effects).toEqual([
       { kind: 'open-socket', credentials: 'kept' },
     ]);
+  });
+
+  test('for an outdated client renews the version once, silently, and rests when that was not enough', () => {
+    const first = step(connected, close('client-outdated'), { nowMs: NOW, random: () => 0 });
+    expect(first.event).toBeUndefined();
+    expect(first.effects).toEqual([{ kind: 'open-socket', credentials: 'kept', renewVersion: true }]);
+    expect(run([OPEN], first.machine).events).toEqual([]);
+    expect(run([close('client-outdated')], first.machine)).toMatchObject({
+      events: ['client-outdated'],
+      machine: { state: 'client-outdated', phase: 'resting' },
+    });
+    // Another day: it worked in between.
+    const again = step(run([OPEN], first.machine).machine, close('client-outdated'), { nowMs: NOW, random: () => 0 });
+    expect(again.effects).toMatchObject([{ renewVersion: true }]);
   });
 
   test('that WhatsApp asked for leaves a connected session connected, without an event on the way', () => {
