@@ -1,0 +1,105 @@
+import { io } from 'socket.io-client';
+import { WebSocket } from 'ws';
+import { MARKETPLACE_NAMESPACE, type SessionStatePayload } from '../../../shared/contract/socket-events.ts';
+import type { Arrival } from '../verdict.ts';
+
+/** What a browser is told of. `atMs` is by the shared clock, taken when the packet arrived. */
+export interface ClientObserver {
+  onConnected(): void;
+  onDisconnected(reason: string): void;
+  onRefused(reason: string): void;
+  /** A `whatsapp-connected` emit. */
+  onConnectedEmit(): void;
+  onState(arrival: Arrival, state: string): void;
+}
+
+export interface BrowserClient {
+  close(): void;
+}
+
+/**
+ * `socket.io` is the client that pages use. `packets` speaks its protocol and no more, `raw` gets bare events: for
+ * measurements in which the client's own work must not count.
+ */
+export type ClientKind = 'socket.io' | 'packets' | 'raw';
+
+export interface ClientOptions {
+  readonly url: string;
+  readonly token: string;
+  readonly companyId: string;
+}
+
+export function openClient(kind: ClientKind, options: ClientOptions, observer: ClientObserver): BrowserClient {
+  switch (kind) {
+    case 'socket.io':
+      return openSocketIo(options, observer);
+    case 'packets':
+      return openPackets(options, observer);
+    case 'raw':
+      return openRaw(options, observer);
+  }
+}
+
+function openSocketIo({ url, token }: ClientOptions, observer: ClientObserver): BrowserClient {
+  const socket = io(`${url}${MARKETPLACE_NAMESPACE}`, {
+    transports: ['websocket'],
+    forceNew: true,
+    auth: { token },
+    reconnectionDelay: 200,
+    reconnectionDelayMax: 2000,
+    timeout: 60_000,
+  });
+  socket.on('connect', () => observer.onConnected());
+  socket.on('disconnect', (reason) => observer.onDisconnected(reason));
+  socket.on('connect_error', (error) => observer.onRefused(error.message));
+  socket.on('whatsapp-connected', () => observer.onConnectedEmit());
+  socket.on('session-state', (payload: SessionStatePayload) => {
+    const arrival = toArrival(payload);
+    if (arrival) observer.onState(arrival, payload.state);
+  });
+  return { close: () => socket.disconnect() };
+}
+
+function toArrival({ sessionId, epoch, seq }: SessionStatePayload): Arrival | undefined {
+  return epoch === undefined || seq === undefined ? undefined : { companyId: sessionId, epoch, seq };
+}
+
+/** Engine.IO 4 over WebSocket: `0` open, `2` ping, `3` pong, `4` message; Socket.IO: `40` connect, `42` event, `44` error. */
+function openPackets({ url, token }: ClientOptions, observer: ClientObserver): BrowserClient {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, {
+    perMessageDeflate: false,
+  });
+  const eventPrefix = `42${MARKETPLACE_NAMESPACE},`;
+  socket.on('message', (message: Buffer) => {
+    const text = message.toString('latin1');
+    if (text === '2') socket.send('3');
+    else if (text.startsWith('0')) socket.send(`40${MARKETPLACE_NAMESPACE},${JSON.stringify({ token })}`);
+    else if (text.startsWith(`40${MARKETPLACE_NAMESPACE}`)) observer.onConnected();
+    else if (text.startsWith(`44${MARKETPLACE_NAMESPACE}`)) observer.onRefused(text);
+    else if (text.startsWith(eventPrefix)) takeEvent(message.toString('utf8', eventPrefix.length), observer);
+  });
+  socket.on('close', (code) => observer.onDisconnected(String(code)));
+  socket.on('error', (error) => observer.onRefused(error.message));
+  return { close: () => socket.terminate() };
+}
+
+function takeEvent(json: string, observer: ClientObserver): void {
+  const [name, payload] = JSON.parse(json) as [string, SessionStatePayload];
+  if (name === 'whatsapp-connected') observer.onConnectedEmit();
+  // The replaced design has no `session-state`: its benchmark puts the position into the legacy event.
+  const arrival = toArrival(payload);
+  if (arrival) observer.onState(arrival, name === 'whatsapp-connected' ? 'connected' : payload.state);
+}
+
+function openRaw({ url, companyId }: ClientOptions, observer: ClientObserver): BrowserClient {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/?company=${companyId}`, { perMessageDeflate: false });
+  socket.on('open', () => observer.onConnected());
+  socket.on('message', (message: Buffer) => {
+    observer.onConnectedEmit();
+    const event = JSON.parse(message.toString('utf8')) as Arrival & { readonly state: string };
+    observer.onState(event, event.state);
+  });
+  socket.on('close', (code) => observer.onDisconnected(String(code)));
+  socket.on('error', (error) => observer.onRefused(error.message));
+  return { close: () => socket.terminate() };
+}

@@ -1,0 +1,176 @@
+/** Generator process: sends the events of its share of the companies when they are due. */
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { LoadPlan, loadCompany, type PlanOptions } from '../plan.ts';
+import { block, sharedMs, type Origin } from './clock.ts';
+import { encode, latencyHistogram, recordMs } from './latencies.ts';
+import { toOutgoing } from './outgoing.ts';
+import { takePriority } from './priority.ts';
+import { serve } from './remote.ts';
+import { openTransport, type Transport, type TransportOptions } from './transport.ts';
+
+export interface PublisherJob {
+  readonly plan: PlanOptions;
+  readonly transport: TransportOptions;
+  /** Above that of every earlier run on the same stream. */
+  readonly epoch: number;
+  /** This process sends for each company whose index leaves this remainder. */
+  readonly shard: number;
+  readonly shards: number;
+}
+
+export interface PublisherProgress {
+  readonly sent: number;
+  readonly confirmed: number;
+  readonly failed: number;
+}
+
+export interface PublisherReport extends PublisherProgress {
+  /** Events sent for each company, by index. */
+  readonly sentByCompany: Uint32Array;
+  /** Events sent in each second of the run. */
+  readonly sentPerSecond: readonly number[];
+  /** How late the events were sent, and how long the confirmations took; of the measured part, encoded. */
+  readonly lag: string;
+  readonly confirmation: string;
+  readonly firstFailure: string | undefined;
+  /** Share of its time that the process was busy, 0 to 1. */
+  readonly utilization: number;
+  readonly cpuSeconds: number;
+}
+
+/** Events sent before what came in is looked at. */
+const MAX_BURST = 256;
+/** Longest time that the thread may be blocked, in ms: confirmations wait meanwhile. */
+const MAX_BLOCK_MS = 0.5;
+/** The kernel wakes a blocked thread late by about this, in ms: the rest of a wait is spent looking at the clock. */
+const SPIN_MS = 0.12;
+/** A timer is late by up to this, in ms. */
+const TIMER_ERROR_MS = 2.5;
+
+class Publisher {
+  readonly #job: PublisherJob;
+  readonly #plan: LoadPlan;
+  readonly #transport: Transport;
+  readonly #seqs: Uint32Array;
+  readonly #lag = latencyHistogram();
+  readonly #confirmation = latencyHistogram();
+  readonly #perSecond: number[] = [];
+  #sent = 0;
+  #confirmed = 0;
+  #failed = 0;
+  #firstFailure: string | undefined;
+  #stopped = false;
+
+  constructor(job: PublisherJob, transport: Transport) {
+    this.#job = job;
+    this.#plan = new LoadPlan(job.plan);
+    this.#transport = transport;
+    this.#seqs = new Uint32Array(job.plan.companies);
+  }
+
+  get progress(): PublisherProgress {
+    return { sent: this.#sent, confirmed: this.#confirmed, failed: this.#failed };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Resolves when everything is sent and decided. */
+  async run(origin: Origin): Promise<PublisherReport> {
+    const { count } = this.#plan.schedule;
+    const { shard, shards } = this.#job;
+    const began = sharedMs();
+    const cpu = process.cpuUsage();
+    for (let event = 0, burst = 0; event < count && !this.#stopped; event += 1) {
+      const company = this.#plan.companyOf(event);
+      if (company % shards !== shard) continue;
+      const dueMs = this.#plan.schedule.timeOf(event);
+      if (burst >= MAX_BURST) {
+        burst = 0;
+        await nextTurn();
+      }
+      if (await this.#waitUntil(origin.atMs + dueMs)) burst = 0;
+      if (this.#stopped) break;
+      this.#send(event, company, { dueMs, origin });
+      burst += 1;
+    }
+    const used = process.cpuUsage(cpu);
+    const ranMs = sharedMs() - began;
+    await this.#transport.close();
+    return {
+      ...this.progress,
+      sentByCompany: this.#seqs,
+      sentPerSecond: this.#perSecond,
+      lag: encode(this.#lag),
+      confirmation: encode(this.#confirmation),
+      firstFailure: this.#firstFailure,
+      utilization: ranMs === 0 ? 0 : (used.user + used.system) / 1000 / ranMs,
+      cpuSeconds: (used.user + used.system) / 1e6,
+    };
+  }
+
+  /** Answers whether there was a wait. What came in is looked at meanwhile. */
+  async #waitUntil(atMs: number): Promise<boolean> {
+    let leftMs = atMs - sharedMs();
+    if (leftMs <= 0) return false;
+    do {
+      if (leftMs > TIMER_ERROR_MS) await sleep(leftMs - TIMER_ERROR_MS);
+      else {
+        await nextTurn();
+        leftMs = atMs - sharedMs();
+        if (leftMs > SPIN_MS) block(Math.min(leftMs - SPIN_MS, MAX_BLOCK_MS));
+      }
+      leftMs = atMs - sharedMs();
+    } while (leftMs > 0 && !this.#stopped);
+    return true;
+  }
+
+  #send(event: number, company: number, { dueMs, origin }: { dueMs: number; origin: Origin }): void {
+    const seq = (this.#seqs[company] ?? 0) + 1;
+    this.#seqs[company] = seq;
+    const outgoing = toOutgoing(
+      loadCompany(company),
+      { epoch: this.#job.epoch, seq },
+      { occurredAtUs: origin.wallUs + dueMs * 1000, sampled: this.#plan.isSampled(event) },
+    );
+    const sentAtMs = sharedMs() - origin.atMs;
+    const measured = dueMs >= this.#plan.options.warmupMs;
+    if (measured) recordMs(this.#lag, sentAtMs - dueMs);
+    const second = Math.floor(sentAtMs / 1000);
+    this.#perSecond[second] = (this.#perSecond[second] ?? 0) + 1;
+    this.#sent += 1;
+    this.#transport.send(outgoing).then(
+      () => {
+        this.#confirmed += 1;
+        if (measured) recordMs(this.#confirmation, sharedMs() - origin.atMs - sentAtMs);
+      },
+      (error: unknown) => {
+        this.#failed += 1;
+        this.#firstFailure ??= String(error);
+      },
+    );
+  }
+}
+
+let publisher: Publisher | undefined;
+let running: Promise<PublisherReport> | undefined;
+
+export const publisherMethods = {
+  prepare: async (job: PublisherJob): Promise<void> => {
+    takePriority();
+    publisher = new Publisher(job, await openTransport(job.transport));
+  },
+  start: (origin: Origin): void => {
+    running = publisher?.run(origin);
+  },
+  progress: (): PublisherProgress => publisher?.progress ?? { sent: 0, confirmed: 0, failed: 0 },
+  stop: (): void => publisher?.stop(),
+  report: async (): Promise<PublisherReport> => {
+    if (!running) throw new Error('not started');
+    return await running;
+  },
+};
+export type PublisherMethods = typeof publisherMethods;
+
+if (import.meta.main) serve(publisherMethods);

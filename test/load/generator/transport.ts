@@ -1,0 +1,73 @@
+import { Redis } from 'ioredis';
+import { connect, type NatsConnection } from 'nats';
+import { ConfirmedPublisher } from '../../../shared/bus/confirmed-publisher.ts';
+import { BusConnection } from '../../../shared/bus/connection.ts';
+import { toHeaders } from '../../../shared/bus/message-headers.ts';
+import { eventsSubject } from '../../../shared/contract/subjects.ts';
+import type { OutgoingEvent } from './outgoing.ts';
+
+/** The channel of the design that this system replaces: one for all companies. */
+export const REDIS_CHANNEL = 'whatsapp:events';
+
+/** Where and how events are sent. */
+export type TransportOptions =
+  | { readonly kind: 'core' | 'jetstream'; readonly natsUrl: string }
+  | { readonly kind: 'redis'; readonly port: number };
+
+export interface Transport {
+  /** Resolves when the event is on its way, or confirmed where that exists; rejects when it will not be. */
+  send(event: OutgoingEvent): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** How long events that were sent may take to be confirmed after the last one, in ms. */
+const DRAIN_TIMEOUT_MS = 15_000;
+
+export async function openTransport(options: TransportOptions): Promise<Transport> {
+  switch (options.kind) {
+    case 'core':
+      return toCore(await connect({ servers: options.natsUrl, name: 'load' }));
+    case 'jetstream':
+      return toConfirmed(await BusConnection.connect({ servers: [options.natsUrl], name: 'load' }));
+    case 'redis':
+      return toRedis(new Redis(options.port, '127.0.0.1'));
+  }
+}
+
+function toCore(nats: NatsConnection): Transport {
+  return {
+    send: ({ companyId, body, headers }) => {
+      nats.publish(eventsSubject(companyId), body, { headers: toHeaders(headers) });
+      return Promise.resolve();
+    },
+    close: () => nats.drain(),
+  };
+}
+
+/** As the WhatsApp service does it. */
+function toConfirmed(bus: BusConnection): Transport {
+  const publisher = new ConfirmedPublisher(bus, {
+    streams: { replicas: 1, mayChange: false },
+    // An open loop goes on when the stream stalls: the queue of one company may become long.
+    maxQueuedPerCompany: 100_000,
+  });
+  return {
+    send: async ({ companyId, ...message }) => {
+      const outcome = await publisher.publish(companyId, message);
+      if (outcome.kind !== 'stored') throw new Error(`the stream answered ${outcome.kind}`);
+    },
+    close: async () => {
+      await publisher.drain(DRAIN_TIMEOUT_MS);
+      await bus.drain();
+    },
+  };
+}
+
+function toRedis(redis: Redis): Transport {
+  return {
+    send: ({ body }) => redis.publish(REDIS_CHANNEL, Buffer.from(body)),
+    close: async () => {
+      await redis.quit();
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BrowsersReport } from './generator/browsers.ts';
+import { originIn, sharedMs, type Origin } from './generator/clock.ts';
+import { BrowserCrew } from './generator/crew.ts';
+import type { PublisherMethods, PublisherReport } from './generator/publisher.ts';
+import { Remote } from './generator/remote.ts';
+import { Observation, observe, type Snapshot } from './measures/observation.ts';
+import { LoadPlan, type PlanOptions } from './plan.ts';
+import type { Target } from './system/target.ts';
+
+export interface RunRequest {
+  readonly plan: PlanOptions;
+  readonly target: Target;
+  /** Processes that hold browsers. */
+  readonly workers: number;
+  /** Ends the publishing early; what was sent until then is judged and reported. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+export type Progress =
+  | { readonly phase: 'connecting'; readonly connected: number; readonly of: number }
+  | {
+      readonly phase: 'running' | 'draining';
+      readonly seconds: number;
+      readonly sent: number;
+      readonly received: number;
+    };
+
+/** Everything that one run found out. */
+export interface Measured {
+  readonly publishers: readonly PublisherReport[];
+  readonly browsers: readonly BrowsersReport[];
+  /** The measured part and its aftermath. */
+  readonly observation: Observation;
+  /** Events sent after the warm-up. */
+  readonly measuredEvents: number;
+  readonly interrupted: boolean;
+}
+
+/** Events that one publisher process can send in time, a second. */
+const RATE_PER_PUBLISHER = 15_000;
+/** From the word to the first event, in ms. */
+const LEAD_MS = 300;
+/** The joins' own reads of the stream follow 1 s and 5 s after them; the warm-up takes the rest. */
+const SETTLE_MS = 1500;
+/** Nothing new for so long means that nothing will come, in ms. */
+const PATIENCE_MS = 5000;
+/** Repeated and misled events may come behind the last expected one, in ms. */
+const AFTERMATH_MS = 1000;
+
+/** Publishes by the plan and judges what the browsers were shown. @throws GeneratorError */
+export async function runPublished(request: RunRequest): Promise<Measured> {
+  const { plan, target, signal, workers } = request;
+  await using stack = new AsyncDisposableStack();
+  const epoch = newEpoch();
+  const crew = stack.use(new BrowserCrew({ target, plan, foreseen: true, epoch, workers }));
+  const shards = Math.max(1, Math.ceil(plan.rate / RATE_PER_PUBLISHER));
+  const publishers = Array.from({ length: shards }, () => stack.use(new Remote<PublisherMethods>('publisher.ts')));
+  await crew.connect(signal, (connected, of) => request.onProgress({ phase: 'connecting', connected, of }));
+  await Promise.all(
+    publishers.map((publisher, shard) =>
+      publisher.call('prepare', { plan, transport: target.transport, epoch, shard, shards }),
+    ),
+  );
+  await sleep(SETTLE_MS);
+
+  const origin = originIn(LEAD_MS);
+  await crew.begin(origin);
+  await Promise.all(publishers.map((publisher) => publisher.call('start', origin)));
+  const stop = () => publishers.forEach((publisher) => void publisher.call('stop').catch(() => undefined));
+  signal.addEventListener('abort', stop);
+  stack.defer(() => signal.removeEventListener('abort', stop));
+  if (signal.aborted) stop();
+  const before = snapshotAt(origin.atMs + plan.warmupMs, target, signal);
+  using ticker = everySecond(() => reportProgress(request, { crew, publishers, origin }));
+  const reports = await Promise.all(publishers.map((publisher) => publisher.call('report')));
+  ticker.draining();
+
+  const sentByCompany = addCounts(reports.map((report) => report.sentByCompany));
+  const expected = new LoadPlan(plan)
+    .companiesOfSockets()
+    .reduce((sum, company) => sum + (sentByCompany[company] ?? 0), 0);
+  await crew.untilReceived(expected, PATIENCE_MS);
+  const after = await observe(target, sharedMs());
+  await sleep(AFTERMATH_MS);
+  return {
+    publishers: reports,
+    browsers: await crew.judge({ kind: 'counted', sentByCompany }),
+    observation: new Observation(await before, after),
+    measuredEvents: eventsFrom(plan.warmupMs, new LoadPlan(plan), sumOf(reports)),
+    interrupted: signal.aborted,
+  };
+}
+
+/** Seconds since the epoch: above that of every earlier run, so nothing in the stream is newer than this run's events. */
+function newEpoch(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function sumOf(reports: readonly PublisherReport[]): number {
+  return reports.reduce((sum, { sent }) => sum + sent, 0);
+}
+
+/** How many of the first `sent` events of the plan are due after a time. */
+function eventsFrom(ms: number, { schedule }: LoadPlan, sent: number): number {
+  let low = 0;
+  let high = sent;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (schedule.timeOf(middle) < ms) low = middle + 1;
+    else high = middle;
+  }
+  return sent - low;
+}
+
+function addCounts(counts: readonly Uint32Array[]): Uint32Array {
+  const [first = new Uint32Array(), ...rest] = counts;
+  return rest.reduce((sum, next) => sum.map((count, index) => count + (next[index] ?? 0)), first);
+}
+
+/** The measured part begins; an abort before it makes it begin at once. */
+async function snapshotAt(atMs: number, target: Target, signal: AbortSignal): Promise<Snapshot> {
+  await sleep(Math.max(0, atMs - sharedMs()), undefined, { signal }).catch(() => undefined);
+  return observe(target, sharedMs());
+}
+
+interface Running {
+  readonly crew: BrowserCrew;
+  readonly publishers: readonly Remote<PublisherMethods>[];
+  readonly origin: Origin;
+}
+
+async function reportProgress(
+  { onProgress }: RunRequest,
+  { crew, publishers, origin }: Running,
+): Promise<(phase: 'running' | 'draining') => void> {
+  const [{ received }, sent] = await Promise.all([
+    crew.progress(),
+    Promise.all(publishers.map((publisher) => publisher.call('progress'))),
+  ]);
+  const seconds = (sharedMs() - origin.atMs) / 1000;
+  const total = sent.reduce((sum, progress) => sum + progress.sent, 0);
+  return (phase) => onProgress({ phase, seconds, sent: total, received });
+}
+
+/** Asks each second, and not again before it was answered. */
+function everySecond(ask: () => Promise<(phase: 'running' | 'draining') => void>): Disposable & { draining(): void } {
+  let phase: 'running' | 'draining' = 'running';
+  let asking = false;
+  let over = false;
+  const timer = setInterval(() => {
+    if (asking) return;
+    asking = true;
+    ask()
+      .then((say) => over || say(phase))
+      // The run itself fails by the same cause.
+      .catch(() => undefined)
+      .finally(() => {
+        asking = false;
+      });
+  }, 1000);
+  return {
+    draining: () => {
+      phase = 'draining';
+    },
+    [Symbol.dispose]: () => {
+      over = true;
+      clearInterval(timer);
+    },
+  };
+}
