@@ -46,10 +46,16 @@ function welcome(socket: MarketplaceSocket, options: GatewayOptions): void {
     emitter.error(viewer, TOKEN_EXPIRED, 'TOKEN_EXPIRED');
     socket.disconnect(true);
   });
-  // None of the three rejects.
+  // None of the commands rejects.
   const settled = showOnJoin(room, left.signal, join);
   void commands.start(room, viewer, settled);
   socket.on('request-qr', () => void commands.requestQr(room, viewer));
+  socket.on('request-pairing-code', (payload) => void commands.requestPairingCode(room, viewer, phoneOf(payload)));
+}
+
+/** Whatever a client sends. */
+function phoneOf(payload: unknown): unknown {
+  return typeof payload === 'object' && payload !== null && 'phoneNumber' in payload ? payload.phoneNumber : undefined;
 }
 
 function toViewer({ id, handshake }: MarketplaceSocket, joinedAtUs: number): Viewer {

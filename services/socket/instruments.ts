@@ -1,14 +1,15 @@
 import { reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
-import { stateOf, type InvalidReason } from '../../shared/contract/decode-event.ts';
+import { INVALID_REASONS, stateOf, type InvalidReason } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import { eventLabel } from '../../shared/contract/metrics.ts';
 import { isTerminal } from '../../shared/contract/session-state.ts';
+import { EVENTS_TEMPLATE } from '../../shared/contract/subjects.ts';
+import type { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import type { CounterSeries, Exemplar, Metrics } from '../../shared/telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import { connectToEmitLag, lagBetween, snapshotLag, type DeliveryKind, type Lag } from './delivery-lag.ts';
 import type { Viewer } from './rooms.ts';
-import type { Exemplar } from './telemetry/delivery-trace.ts';
 import { Throttle } from './telemetry/throttle.ts';
 import type { RefreshReason } from './upstream/refresh-reason.ts';
 
@@ -28,6 +29,12 @@ export interface Repair {
   readonly exemplar: Exemplar | undefined;
 }
 
+export interface SocketMeters {
+  readonly metrics: Metrics;
+  readonly messaging: MessagingInstruments;
+  readonly clock: Clock;
+}
+
 const POISON_LOG_PERIOD_MS = 10_000;
 
 /** What happens to events in this service: for each thing one method, so that log line and metric cannot drift. */
@@ -44,8 +51,13 @@ export class SocketInstruments {
   readonly #resyncs;
   readonly #roundTrip;
   readonly #clockOffset;
+  /** For each event of a company without browsers here: at full load nine of ten. */
+  readonly #noAudience: { readonly customer: CounterSeries; readonly synthetic: CounterSeries };
+  readonly #processing;
+  readonly #invalidProcessing;
+  readonly #failedProcessing;
 
-  constructor(logger: Logger, metrics: Metrics, clock: Clock) {
+  constructor(logger: Logger, { metrics, messaging, clock }: SocketMeters) {
     this.#logger = logger;
     this.#clock = clock;
     this.#throttle = new Throttle(POISON_LOG_PERIOD_MS, () => clock.monotonicMs());
@@ -58,19 +70,30 @@ export class SocketInstruments {
     this.#resyncs = metrics.histogram('event_feed_resync_duration_seconds');
     this.#roundTrip = metrics.gauge('nats_client_rtt_seconds');
     this.#clockOffset = metrics.gauge('clock_offset_seconds');
-    // Rates and alerts need the series before the first repair.
+    const noAudience = (synthetic: string) =>
+      metrics.counterSeries('socket_events_total', { event: 'other', outcome: 'no_audience', synthetic });
+    this.#noAudience = { customer: noAudience('false'), synthetic: noAudience('true') };
+    this.#processing = messaging.processing(EVENTS_TEMPLATE);
+    this.#failedProcessing = messaging.processing(EVENTS_TEMPLATE, 'EMIT_FAILED');
+    this.#invalidProcessing = new Map(
+      INVALID_REASONS.map((reason) => [reason, messaging.processing(EVENTS_TEMPLATE, reason)]),
+    );
+    // Rates and alerts need the series before the first one.
+    for (const reason of INVALID_REASONS) this.#invalid.inc({ reason }, 0);
+    this.#negative.inc(0);
     for (const reason of ['audit', 'gap', 'reconnect', 'join']) this.#repairs.inc({ reason }, 0);
   }
 
   /** Nobody here waits for the company. Its event is not read: the label says so. */
   noAudience(companyId: CompanyId): void {
-    const synthetic = String(reservedRangeOf(companyId) !== undefined);
-    this.#events.inc({ event: 'other', outcome: 'no_audience', synthetic });
+    this.#processing.consumed();
+    this.#noAudience[reservedRangeOf(companyId) === undefined ? 'customer' : 'synthetic'].inc();
   }
 
   /** A message that is no event. The detail repeats nothing from its body. */
   invalid(reason: InvalidReason, detail: string, companyId?: CompanyId): void {
     this.#invalid.inc({ reason });
+    this.#invalidProcessing.get(reason)?.consumed();
     this.#throttle.run(reason, (suppressed) => {
       this.#logger.warn({ 'company.id': companyId, reason, detail, suppressed }, 'dropped a message that is no event');
     });
@@ -88,6 +111,8 @@ export class SocketInstruments {
     const synthetic = String(event.synthetic === true);
     this.#events.inc({ event: eventLabel(event.type), outcome: 'emitted', synthetic });
     const { receivedUs, startedUs, endedUs, exemplar } = delivery;
+    this.#processing.consumed();
+    this.#processing.processed(lagBetween(receivedUs, endedUs).seconds);
     const lag = connectToEmitLag(event, endedUs);
     if (lag) {
       this.#observeConnect(event, { kind: 'live', lag, exemplar });
@@ -95,15 +120,23 @@ export class SocketInstruments {
     }
     this.#observeStage('route', lagBetween(receivedUs, startedUs), { synthetic, exemplar });
     this.#observeStage('emit', lagBetween(startedUs, endedUs), { synthetic, exemplar });
-    this.#logDelivery(event, { delivery: 'live', browsers: delivery.roomSize, lag, sampled: exemplar !== undefined });
+    this.#logDelivery(event, {
+      delivery: 'live',
+      browsers: delivery.roomSize,
+      lag,
+      sampled: exemplar !== undefined,
+      stages: delivery,
+    });
   }
 
   /** Repeated, older than what the page shows, or against an operator's word: nobody was shown it. */
   notShown(event: SessionEvent, outcome: 'duplicate' | 'stale'): void {
+    this.#processing.consumed();
     this.#events.inc({ event: eventLabel(event.type), outcome, synthetic: String(event.synthetic === true) });
   }
 
   emitFailed(event: SessionEvent, error: unknown): void {
+    this.#failedProcessing.consumed();
     this.#events.inc({ event: eventLabel(event.type), outcome: 'error', synthetic: String(event.synthetic === true) });
     this.#logger.error({ err: error, 'company.id': event.companyId, event: event.type }, 'an emit failed');
   }
@@ -114,7 +147,7 @@ export class SocketInstruments {
     const lag = connectToEmitLag(event, this.#clock.wallMicros());
     if (lag) this.#observeConnect(event, { kind: 'repaired', lag, exemplar });
     this.#logger.warn(
-      { 'company.id': event.companyId, event: event.type, reason, browsers: missed, lag: lag?.seconds },
+      { 'company.id': event.companyId, event: event.type, reason, browsers: missed, connectToEmitMs: lag && toMs(lag) },
       'browsers had missed an event',
     );
   }
@@ -186,22 +219,40 @@ export class SocketInstruments {
     this.#stages.observe({ labels, value: lag.seconds, ...(exemplar && { exemplarLabels: exemplar }) });
   }
 
-  /** One line that people read for each traced terminal state; everything else is for a closer look. */
+  /**
+   * One line that people read for each traced terminal state of a customer; everything else is for a closer look. Times
+   * are in ms.
+   */
   #logDelivery(
     event: SessionEvent,
-    fields: { delivery: DeliveryKind; browsers: number; lag: Lag | undefined; sampled: boolean },
+    fields: { delivery: DeliveryKind; browsers: number; lag: Lag | undefined; sampled: boolean; stages?: LiveDelivery },
   ): void {
-    const { delivery, browsers, lag, sampled } = fields;
-    const level = sampled && isTerminal(stateOf(event)) ? 'info' : 'debug';
+    const { delivery, browsers, lag, sampled, stages } = fields;
+    const isForPeople = sampled && event.synthetic !== true && isTerminal(stateOf(event));
+    const level = isForPeople ? 'info' : 'debug';
     if (!this.#logger.isLevelEnabled(level)) return;
     const line = {
       'company.id': event.companyId,
       event: event.type,
       id: event.id,
+      outcome: 'emitted',
       delivery,
       browsers,
-      lag: lag?.seconds,
+      connectToEmitMs: lag && toMs(lag),
+      ...(stages && toStagesMs(event, stages)),
     };
     this.#logger[level](line, 'emitted an event');
   }
+}
+
+function toStagesMs(event: SessionEvent, { receivedUs, startedUs, endedUs }: LiveDelivery) {
+  return {
+    brokerTransitMs: toMs(lagBetween(event.timestamp * 1000, receivedUs)),
+    routeMs: toMs(lagBetween(receivedUs, startedUs)),
+    emitMs: toMs(lagBetween(startedUs, endedUs)),
+  };
+}
+
+function toMs({ seconds }: Lag): number {
+  return Math.round(seconds * 1e6) / 1000;
 }

@@ -1,16 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import type Koa from 'koa';
-import { requestCommand } from '../../shared/bus/commands.ts';
 import { BusConnection } from '../../shared/bus/connection.ts';
 import { subscribeEvents, type EventSubscription } from '../../shared/bus/event-feed.ts';
 import { readLastEvent, type StoredEvent } from '../../shared/bus/last-event.ts';
 import { ensureStreams } from '../../shared/bus/streams.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
+import type { PhoneNumber } from '../../shared/contract/phone-number.ts';
 import { toReadiness, type Readiness } from '../../shared/http/health.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
+import { BusInstruments } from '../../shared/instruments/bus-instruments.ts';
+import { requestTraced } from '../../shared/instruments/command-tracing.ts';
+import { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
 import type { Service } from '../../shared/lifecycle/run.ts';
+import { readVersion } from '../../shared/lifecycle/version.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { createProcessMetrics, type Metrics } from '../../shared/telemetry/metrics.ts';
 import { Admission } from './admission/admission.ts';
@@ -33,7 +36,6 @@ import { createAdminApp, createPublicApp, type RouteParts } from './routes.ts';
 import { Emitter } from './screen/emitter.ts';
 import { Screen } from './screen/screen.ts';
 import { ConnectionInstruments } from './telemetry/connection-instruments.ts';
-import { NatsInstruments } from './telemetry/nats-instruments.ts';
 import { ClockOffsetWatch } from './upstream/clock-offset-watch.ts';
 import { JOIN_READS_MS } from './upstream/join.ts';
 import { Liveness } from './upstream/liveness.ts';
@@ -85,7 +87,8 @@ export async function startSocketService(
   await using stack = new AsyncDisposableStack();
   const clock = overrides.clock ?? systemClock();
   const metrics = createProcessMetrics('socket', readVersion());
-  const instruments = new SocketInstruments(logger, metrics, clock);
+  const messaging = new MessagingInstruments(metrics);
+  const instruments = new SocketInstruments(logger, { metrics, messaging, clock });
   const rooms = new Rooms({ now: () => clock.monotonicMs() });
   const origins = new Origins(config.allowedOrigins);
   const verifier = new TokenVerifier(config.auth);
@@ -96,7 +99,7 @@ export async function startSocketService(
   const routes: RouteParts = { logger, metrics, readiness, page, origins, verifier, status };
   const { http, ...ports } = await openPorts(stack, config, routes);
 
-  const observer = new NatsInstruments(logger, metrics);
+  const observer = new BusInstruments(logger, metrics, 'socket');
   const bus = stack.use(await BusConnection.connect({ ...config.nats, name: 'socket', observer }, stopping));
   parts.bus = bus;
   const streams = { replicas: config.streamReplicas, mayChange: false } as const;
@@ -105,7 +108,8 @@ export async function startSocketService(
 
   const connections = new ConnectionInstruments(logger, metrics, clock);
   const namespace = openGate(stack, http, { config, origins, verifier, rooms, clock, instruments: connections });
-  const feed = createFeed(stack, { bus, repairStream, clock, instruments, connections, rooms, namespace, overrides });
+  const feedParts = { bus, repairStream, clock, instruments, messaging, connections, rooms, namespace, overrides };
+  const feed = createFeed(stack, feedParts);
   Object.assign(parts, feed);
   await bus.flush(FLUSH_INTERVAL_MS);
 
@@ -172,6 +176,7 @@ interface FeedParts {
   readonly repairStream: () => Promise<void>;
   readonly clock: Clock;
   readonly instruments: SocketInstruments;
+  readonly messaging: MessagingInstruments;
   readonly connections: ConnectionInstruments;
   readonly rooms: Rooms;
   readonly namespace: MarketplaceNamespace;
@@ -180,7 +185,7 @@ interface FeedParts {
 
 /** The way from NATS into the rooms: live, from the stream, and by asking owners. */
 function createFeed(stack: AsyncDisposableStack, parts: FeedParts) {
-  const { bus, repairStream, clock, instruments, rooms, namespace, overrides } = parts;
+  const { bus, repairStream, clock, instruments, messaging, rooms, namespace, overrides } = parts;
   const now = () => clock.monotonicMs();
   const emitter = new Emitter(namespace, now);
   const offset = stack.use(new ClockOffsetWatch(bus, instruments));
@@ -195,7 +200,8 @@ function createFeed(stack: AsyncDisposableStack, parts: FeedParts) {
     onUnknownAge: recover,
   });
   const deadlineMs = overrides.commandDeadlineMs ?? COMMAND_DEADLINE_MS;
-  const send = (companyId: CompanyId, name: BrowserCommand) => requestCommand(bus, { companyId, name, deadlineMs });
+  const send = (companyId: CompanyId, name: BrowserCommand, phoneNumber?: PhoneNumber) =>
+    requestTraced(bus, messaging, { companyId, name, phoneNumber, deadlineMs });
   const commands: SessionCommands = stack.use(
     new SessionCommands({ send, emitter, storedState, instruments, now, retry: overrides.commandRetry }),
   );
@@ -254,9 +260,4 @@ function failureOf(bus: BusConnection, parts: ReadinessParts): Promise<never> {
     if (!parts.stopping) reject(new Error('the NATS connection is closed for good'));
   });
   return promise;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

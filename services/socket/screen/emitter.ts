@@ -1,6 +1,7 @@
 import { positionOf } from '../../../shared/contract/position.ts';
 import type { MarketplaceNamespace } from '../admission/marketplace-socket.ts';
 import type { Room, Viewer } from '../rooms.ts';
+import { toPairingCodeError } from './pairing-code-error.ts';
 import { toEmits, type Emit, type EmitMode, type ShownState } from './session-emits.ts';
 
 type Target = ReturnType<MarketplaceNamespace['to']>;
@@ -35,6 +36,11 @@ export class Emitter {
   /** Tells one browser that something could not be done. */
   error(viewer: Viewer, message: string, code: string): void {
     this.#emit(viewer, ['error', { message, code }]);
+  }
+
+  /** Tells one browser why it gets no pairing code. */
+  pairingCodeError(viewer: Viewer, code: string): void {
+    this.#emit(viewer, ['pairing-code-error', toPairingCodeError(code)]);
   }
 
   #emit(viewer: Viewer, emit: Emit): void {

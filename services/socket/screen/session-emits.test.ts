@@ -56,9 +56,31 @@ describe('toEmits', () => {
     expect(emitsOf(event).map(([name]) => name)).toEqual(['session-state']);
   });
 
-  test('a pairing code that is only pending never looks connected', () => {
+  test('a pairing code says for which phone it is and how long it is shown, and never looks connected', () => {
     const event: SessionEvent = { ...base, type: 'pairing-code', code, phoneNumber: '79990000001' };
-    expect(emitsOf(event).map(([name]) => name)).toEqual(['session-state']);
+    const [state, emit, ...others] = emitsOf(event, 4500);
+    expect(state).toMatchObject(['session-state', { state: 'pairing-code' }]);
+    expect(emit).toEqual(['pairing-code', { code: code.text, phoneNumber: code.phoneNumber, expiresIn: 45 }]);
+    expect(others).toEqual([]);
+  });
+
+  test('an expired pairing code goes out in no event', () => {
+    const event: SessionEvent = { ...base, type: 'pairing-code', code };
+    expect(emitsOf(event, 50_000).map(([name]) => name)).toEqual(['session-state']);
+  });
+
+  test.each([
+    ['PAIRING_CODE_FAILED', 'PAIRING_CODE_FAILED'],
+    ['BAILEYS_ERROR', 'BAILEYS_ERROR'],
+    ['A_CODE_OF_TOMORROW', 'PAIRING_CODE_FAILED'],
+    ['toString', 'PAIRING_CODE_FAILED'],
+  ])('why there is no pairing code is told by a code that clients know: %s', (given, told) => {
+    const event: SessionEvent = { ...base, type: 'pairing-code-error', error: { code: given, message: 'internal' } };
+    const [state, emit] = emitsOf(event);
+    expect(state).toMatchObject(['session-state', { state: 'starting' }]);
+    expect(emit).toEqual(['pairing-code-error', { code: told, message: expect.stringMatching(/[а-я]/) as string }]);
+    const later = toEmits({ event, expiry: liveExpiry(event, 0) }, 'snapshot', 0);
+    expect(later.map(([name]) => name)).toEqual(['session-state']);
   });
 
   test.each(['failed', 'client-outdated', 'passkey-required'] as const)(

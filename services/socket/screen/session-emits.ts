@@ -8,6 +8,7 @@ import {
   type SessionStatePayload,
 } from '../../../shared/contract/socket-events.ts';
 import type { Expiry } from './expiry.ts';
+import { toPairingCodeError } from './pairing-code-error.ts';
 
 /** A state of a session together with what of it may still be shown. */
 export interface ShownState {
@@ -50,15 +51,32 @@ export function toEmits(shown: ShownState, mode: EmitMode, nowMs: number): reado
     ];
     return [connected, state];
   }
+  if (payload.code) {
+    const { text, phoneNumber, expiresIn } = payload.code;
+    return [state, ['pairing-code', { code: text, phoneNumber, expiresIn }]];
+  }
   if (payload.qr) return [state, ['qr-update', { qr: payload.qr.text, expiresIn: payload.qr.expiresIn }]];
+  // Whoever comes later did not ask for the code.
+  if (event.type === 'pairing-code-error' && mode === 'change') {
+    return [state, ['pairing-code-error', toPairingCodeError(event.error.code)]];
+  }
   const message = LEGACY_ERRORS[payload.state];
   return message === undefined ? [state] : [state, ['error', { message, code: payload.state }]];
 }
 
 /** The legacy event that a state is known by, for span names and logs. */
 export function mainEmitOf(event: SessionEvent): keyof ServerToClientEvents {
-  if (event.type === 'connected') return 'whatsapp-connected';
-  return event.type === 'qr' ? 'qr-update' : 'session-state';
+  switch (event.type) {
+    case 'connected':
+      return 'whatsapp-connected';
+    case 'qr':
+      return 'qr-update';
+    case 'pairing-code':
+    case 'pairing-code-error':
+      return event.type;
+    default:
+      return 'session-state';
+  }
 }
 
 /** The whole state as a browser gets it; a QR or code that has expired is left out, and the state says so. */

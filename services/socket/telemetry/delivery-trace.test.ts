@@ -4,7 +4,8 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
-import { traceDelivery, type Exemplar } from './delivery-trace.ts';
+import type { Exemplar } from '../../../shared/telemetry/metrics.ts';
+import { traceDelivery } from './delivery-trace.ts';
 
 /** In the order in which they ended: the innermost first. */
 const ended: ReadableSpan[] = [];

@@ -4,15 +4,11 @@ import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { stateOf } from '../../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { TRACEPARENT } from '../../../shared/contract/headers.ts';
-import { EVENTS_TEMPLATE, eventsSubject } from '../../../shared/contract/subjects.ts';
 import { ATTRIBUTES } from '../../../shared/telemetry/attributes.ts';
+import { processEventSpan } from '../../../shared/telemetry/messaging-spans.ts';
+import type { Exemplar } from '../../../shared/telemetry/metrics.ts';
+import { failSpan } from '../../../shared/telemetry/spans.ts';
 import { mainEmitOf } from '../screen/session-emits.ts';
-
-/** The labels of an exemplar: nothing else fits into its 128 characters with certainty. */
-export interface Exemplar {
-  readonly trace_id: string;
-  readonly span_id: string;
-}
 
 export interface TracedDelivery {
   readonly companyId: CompanyId;
@@ -34,17 +30,13 @@ export function traceDelivery(delivery: TracedDelivery, emit: (exemplar: Exempla
     return;
   }
   const parent = extractTraceContext(delivery.header);
-  const creator = trace.getSpanContext(parent);
-  const process: SpanOptions = {
-    kind: SpanKind.CONSUMER,
-    attributes: processAttributes(delivery),
-    // By the messaging conventions the creation context of a message is a link, besides being the parent here.
-    ...(creator && { links: [{ context: creator }] }),
-  };
-  inSpan(`process ${EVENTS_TEMPLATE}`, process, parent, (processing) => {
-    const options = { kind: SpanKind.PRODUCER, attributes: emitAttributes(delivery) };
-    inSpan(`emit ${mainEmitOf(delivery.event)}`, options, processing, (emitting) => {
-      const span = trace.getSpanContext(emitting);
+  const { companyId, event } = delivery;
+  const { name, options } = processEventSpan(companyId, event.id, trace.getSpanContext(parent));
+  const process = { ...options, attributes: { ...options.attributes, ...sessionAttributes(companyId, event) } };
+  inSpan(name, process, parent, (processing) => {
+    const emitting = { kind: SpanKind.PRODUCER, attributes: emitAttributes(delivery) };
+    inSpan(`emit ${mainEmitOf(event)}`, emitting, processing, (inside) => {
+      const span = trace.getSpanContext(inside);
       emit(span && { trace_id: span.traceId, span_id: span.spanId });
     });
   });
@@ -56,23 +48,11 @@ function inSpan(name: string, options: SpanOptions, parent: Context, run: (insid
   try {
     context.with(inside, () => run(inside));
   } catch (error) {
-    span.setAttribute(ATTRIBUTES.errorType, error instanceof Error ? error.name : 'unknown');
+    failSpan(span, error);
     throw error;
   } finally {
     span.end();
   }
-}
-
-function processAttributes({ companyId, event }: TracedDelivery): Attributes {
-  return {
-    [ATTRIBUTES.messagingSystem]: 'nats',
-    [ATTRIBUTES.operationName]: 'process',
-    [ATTRIBUTES.operationType]: 'process',
-    [ATTRIBUTES.destinationName]: eventsSubject(companyId),
-    [ATTRIBUTES.destinationTemplate]: EVENTS_TEMPLATE,
-    ...(event.id !== undefined && { [ATTRIBUTES.messageId]: event.id }),
-    ...sessionAttributes(companyId, event),
-  };
 }
 
 function emitAttributes({ companyId, event, roomSize }: TracedDelivery): Attributes {

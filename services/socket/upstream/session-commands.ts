@@ -1,6 +1,7 @@
 import { isFinalRefusal, type CommandErrorCode } from '../../../shared/contract/command-errors.ts';
 import type { CommandName, CommandReply } from '../../../shared/contract/commands.ts';
 import { reservedRangeOf, type CompanyId } from '../../../shared/contract/company-id.ts';
+import { parsePhoneNumber, type PhoneNumber } from '../../../shared/contract/phone-number.ts';
 import { sleepUnlessAborted } from '../../../shared/lifecycle/abortable-sleep.ts';
 import { backoffMs } from '../../../shared/lifecycle/backoff.ts';
 import type { SocketInstruments } from '../instruments.ts';
@@ -10,17 +11,23 @@ import { toSessionState } from '../screen/session-emits.ts';
 import type { StoredState } from './stored-state.ts';
 
 /** Commands that a browser causes. */
-export type BrowserCommand = Extract<CommandName, 'start' | 'request-qr'>;
+export type BrowserCommand = Extract<CommandName, 'start' | 'request-qr' | 'request-pairing-code'>;
 
 export interface SessionCommandsOptions {
   /** Rejects with an error that carries a `code` when nobody answers. */
-  readonly send: (companyId: CompanyId, name: BrowserCommand) => Promise<CommandReply>;
+  readonly send: (companyId: CompanyId, name: BrowserCommand, phoneNumber?: PhoneNumber) => Promise<CommandReply>;
   readonly emitter: Emitter;
   readonly storedState: StoredState;
   readonly instruments: SocketInstruments;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly retry?: { readonly baseMs: number; readonly maxMs: number } | undefined;
+}
+
+interface Asking {
+  /** Is shown the answer in any case. */
+  readonly asker?: Viewer;
+  readonly phoneNumber?: PhoneNumber;
 }
 
 type Failure = { readonly code: string; readonly shouldRetry: boolean };
@@ -43,6 +50,8 @@ export class SessionCommands implements AsyncDisposable {
   readonly #recovering = new Map<string, Promise<void>>();
   /** Viewers whose `request-qr` is not answered yet: further ones change nothing. */
   readonly #requesting = new Set<Viewer>();
+  /** Viewers whose `request-pairing-code` is not answered yet. */
+  readonly #requestingCode = new Set<Viewer>();
 
   constructor(options: SessionCommandsOptions) {
     this.#options = options;
@@ -52,7 +61,7 @@ export class SessionCommands implements AsyncDisposable {
   /** Starts or finds the session for a browser that has joined. `settled` resolves when it was shown what the stream holds. */
   async start(room: Room, viewer: Viewer, settled: Promise<void>): Promise<void> {
     if (!takesCommands(room)) return;
-    const failure = await this.#ask(room, 'start', viewer);
+    const failure = await this.#ask(room, 'start', { asker: viewer });
     if (!failure) return;
     await settled;
     if (!room.has(viewer) || this.#isKnown(room)) return;
@@ -66,13 +75,36 @@ export class SessionCommands implements AsyncDisposable {
     this.#requesting.add(viewer);
     try {
       const { version } = room;
-      const failure = await this.#ask(room, 'request-qr', viewer);
+      const failure = await this.#ask(room, 'request-qr', { asker: viewer });
       if (!failure || !room.has(viewer)) return;
       this.#tell(viewer, failure);
       if (failure.shouldRetry) this.#begin(room, 'request-qr', () => room.version === version);
     } finally {
       this.#requesting.delete(viewer);
     }
+  }
+
+  /**
+   * A person wants to type a code on the phone with this number. The code comes as an event; what keeps it from coming
+   * is told to the asker alone, and nothing is repeated behind his back: each code rings the phone.
+   */
+  async requestPairingCode(room: Room, viewer: Viewer, input: unknown): Promise<void> {
+    if (!takesCommands(room)) return;
+    const { emitter } = this.#options;
+    const phoneNumber = parsePhoneNumber(input);
+    if (!phoneNumber) {
+      const isMissing = input === undefined || input === null || (typeof input === 'string' && input.trim() === '');
+      emitter.pairingCodeError(viewer, isMissing ? 'PHONE_REQUIRED' : 'INVALID_PHONE_FORMAT');
+      return;
+    }
+    if (this.#requestingCode.has(viewer)) {
+      emitter.pairingCodeError(viewer, 'REQUEST_IN_PROGRESS');
+      return;
+    }
+    this.#requestingCode.add(viewer);
+    const failure = await this.#ask(room, 'request-pairing-code', { asker: viewer, phoneNumber });
+    this.#requestingCode.delete(viewer);
+    if (failure && room.has(viewer)) emitter.pairingCodeError(viewer, failure.code);
   }
 
   /** Asks the owner until the room's state is known again or nobody is there to see it. */
@@ -103,10 +135,10 @@ export class SessionCommands implements AsyncDisposable {
   }
 
   /** Sends the command and applies the answer; answers what went wrong, if something did. Never rejects. */
-  async #ask(room: Room, name: BrowserCommand, asker?: Viewer): Promise<Failure | undefined> {
+  async #ask(room: Room, name: BrowserCommand, { asker, phoneNumber }: Asking = {}): Promise<Failure | undefined> {
     const { send, storedState, instruments } = this.#options;
     try {
-      const reply = await send(room.companyId, name);
+      const reply = await send(room.companyId, name, phoneNumber);
       if (!reply.ok) {
         instruments.commandFailed(room.companyId, name, reply.error.code);
         return { code: reply.error.code, shouldRetry: !isFinalRefusal(reply.error.code) };
