@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { serveAssignments, serveCommands } from '../../../shared/bus/commands.ts';
 import { BusConnection } from '../../../shared/bus/connection.ts';
 import type { CommandErrorCode } from '../../../shared/contract/command-errors.ts';
-import type { CommandReply } from '../../../shared/contract/commands.ts';
+import type { Command, CommandReply } from '../../../shared/contract/commands.ts';
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
 import { startNatsServer } from '../../../test/harness/nats-server.ts';
 import { GatewayUnderTest, byHand, ownerEvent, qrFor } from '../../../test/harness/socket-gateway.ts';
@@ -144,5 +144,111 @@ describe('request-qr', () => {
     await waitFor(() => asked.length > 0, { what: 'the next browser to start' });
     expect(asked).not.toContain('request-qr');
     expect(next.socket.connected).toBe(true);
+  });
+});
+
+describe('request-pairing-code', () => {
+  const PHONE = '79990000001';
+
+  /** Takes commands as the owner does; answers those for a code with `answer`, all others with a QR. */
+  function ownCodes(answer: () => CommandReply | Promise<CommandReply>): (string | undefined)[] {
+    const asked: (string | undefined)[] = [];
+    const event = ownerEvent(SALON, 'qr', { epoch: 1, seq: 1 }, qrFor(60_000));
+    const handler = async ({ name, phoneNumber }: Command): Promise<CommandReply> => {
+      if (name !== 'request-pairing-code') return { ok: true, event };
+      asked.push(phoneNumber);
+      return answer();
+    };
+    stack.use(serveCommands(owner, parseCompanyId(SALON), handler));
+    return asked;
+  }
+
+  test('carries the digits to the owner, and the code to every tab of the salon', async () => {
+    const asked = ownCodes(() => ({ ok: true, event: ownerEvent(SALON, 'starting', { epoch: 1, seq: 2 }) }));
+    const [asker, other] = [await gateway.join(SALON), await gateway.join(SALON)];
+    const stranger = await gateway.join(SALON + 1);
+    asker.socket.emit('request-pairing-code', { phoneNumber: '+7 (999) 000-00-01' });
+    await asker.showing('starting');
+    expect(asked).toEqual([PHONE]);
+    const code = { text: '1ABCDEFG', phoneNumber: PHONE, expiresAt: Date.now() + 50_000, ttlMs: 50_000 };
+    await gateway.publishEvent(
+      ownerEvent(SALON, 'pairing-code', { epoch: 1, seq: 3 }, { code, phoneNumber: undefined }),
+    );
+    for (const browser of [asker, other]) {
+      expect(await browser.got('pairing-code')).toEqual({ code: '1ABCDEFG', phoneNumber: PHONE, expiresIn: 50 });
+      await browser.showing('pairing-code');
+    }
+    expect(stranger.payloads('pairing-code')).toEqual([]);
+  });
+
+  test.each([
+    [undefined, 'PHONE_REQUIRED'],
+    [null, 'PHONE_REQUIRED'],
+    ['79990000001', 'PHONE_REQUIRED'],
+    [{}, 'PHONE_REQUIRED'],
+    [{ phoneNumber: '' }, 'PHONE_REQUIRED'],
+    [{ phoneNumber: null }, 'PHONE_REQUIRED'],
+    [{ phoneNumber: '   ' }, 'PHONE_REQUIRED'],
+    [{ phoneNumber: '12345' }, 'INVALID_PHONE_FORMAT'],
+    [{ phoneNumber: 79_990_000_001 }, 'INVALID_PHONE_FORMAT'],
+    [{ phoneNumber: '100000000000001@lid' }, 'INVALID_PHONE_FORMAT'],
+    [{ phoneNumber: ['79990000001'] }, 'INVALID_PHONE_FORMAT'],
+    [{ phoneNumber: '7'.repeat(10_000) }, 'INVALID_PHONE_FORMAT'],
+  ])('with %j is refused here, to the asker alone: %s', async (payload, code) => {
+    const asked = ownCodes(() => ({ ok: true }));
+    const [asker, other] = [await gateway.join(SALON), await gateway.join(SALON)];
+    asker.socket.emit('request-pairing-code', payload);
+    expect(await asker.got('pairing-code-error')).toEqual({ code, message: expect.stringMatching(/[а-я]/) as string });
+    expect(asked).toEqual([]);
+    expect(other.payloads('pairing-code-error')).toEqual([]);
+    expect(asker.payloads('error')).toEqual([]);
+  });
+
+  test.each([
+    ['REQUEST_IN_PROGRESS', 'REQUEST_IN_PROGRESS'],
+    ['BAILEYS_ERROR', 'BAILEYS_ERROR'],
+    ['SESSION_LIMIT', 'PAIRING_CODE_FAILED'],
+    ['CREDENTIALS_UNREADABLE', 'PAIRING_CODE_FAILED'],
+  ] as const)('that the owner refuses as %s is told as %s', async (refusal, code) => {
+    ownCodes(() => refused(refusal));
+    const browser = await gateway.join(SALON);
+    browser.socket.emit('request-pairing-code', { phoneNumber: PHONE });
+    expect(await browser.got('pairing-code-error')).toMatchObject({ code });
+  });
+
+  test('twice at once from one tab is asked once', async () => {
+    const reply = Promise.withResolvers<CommandReply>();
+    const asked = ownCodes(() => reply.promise);
+    const browser = await gateway.join(SALON);
+    browser.socket.emit('request-pairing-code', { phoneNumber: PHONE });
+    browser.socket.emit('request-pairing-code', { phoneNumber: PHONE });
+    expect(await browser.got('pairing-code-error')).toMatchObject({ code: 'REQUEST_IN_PROGRESS' });
+    reply.resolve({ ok: true });
+    await waitFor(() => asked.length === 1, { what: 'the first request' });
+  });
+
+  test('is told once when nobody answers, and never repeated: each code rings the phone', async () => {
+    const browser = await gateway.join(SALON);
+    browser.socket.emit('request-pairing-code', { phoneNumber: PHONE });
+    expect(await browser.got('pairing-code-error')).toMatchObject({ code: 'PAIRING_CODE_FAILED' });
+    const event = ownerEvent(SALON, 'starting', { epoch: 1, seq: 1 });
+    const asked = ownCodes(() => ({ ok: true, event }));
+    await browser.showing('qr');
+    expect(asked).toEqual([]);
+  });
+
+  test('that WhatsApp refuses later is told to the salon as the event says it', async () => {
+    ownCodes(() => ({ ok: true }));
+    const browser = await gateway.join(SALON);
+    await browser.showing('qr');
+    const error = { code: 'PAIRING_CODE_FAILED', message: 'WhatsApp refused the request: 429 rate-overlimit' };
+    await gateway.publishEvent(
+      ownerEvent(SALON, 'pairing-code-error', { epoch: 1, seq: 2 }, { error, state: 'starting' }),
+    );
+    expect(await browser.got('pairing-code-error')).toMatchObject({ code: 'PAIRING_CODE_FAILED' });
+    await browser.showing('starting');
+    const late = await gateway.join(SALON);
+    await late.showing('starting');
+    expect(late.payloads('pairing-code-error')).toEqual([]);
   });
 });

@@ -49,14 +49,13 @@ export function toOrderedEvent(
   return event as OrderedEvent;
 }
 
-/** The event as an answer given at `nowMs`: what expires is counted from now. */
+/** The event as an answer given at `nowMs`: what expires is counted from now, and what has expired is not in it. */
 export function toSnapshot(event: OrderedEvent, nowMs: number): OrderedEvent {
-  const { qr, code } = event;
-  return {
-    ...event,
-    ...(qr && { qr: withTimeLeft(qr, nowMs) }),
-    ...(code && { code: withTimeLeft(code, nowMs) }),
-  };
+  const { qr, code, ...rest } = event;
+  const shown = qr ?? code;
+  if (!shown) return event;
+  if (shown.expiresAt <= nowMs) return { ...rest, type: 'starting', state: 'starting' };
+  return { ...event, ...(qr && { qr: withTimeLeft(qr, nowMs) }), ...(code && { code: withTimeLeft(code, nowMs) }) };
 }
 
 /** A QR or code that died before it was published is nothing to show: the next event of the session is already due. */
