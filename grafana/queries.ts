@@ -49,7 +49,7 @@ function chosen<Name extends MetricName>(
   where: Matchers<LabelsOf<Name>> | undefined,
 ): Matchers<LabelsOf<Name>> {
   const definition: MetricDefinition = METRICS[name];
-  return { ...selected(definition.labels), ...where } as Matchers<LabelsOf<Name>>;
+  return { ...selected(definition.labels), ...where };
 }
 
 export function by(labels: readonly string[] | undefined): string {

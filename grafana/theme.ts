@@ -96,7 +96,11 @@ function timeseriesOf(spec: TimeseriesPanel): timeseries.PanelBuilder {
         .calcs(['lastNotNull', 'max'])
         .showLegend(true),
     )
-    .tooltip(new common.VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+    .tooltip(
+      // A setter of the builder, not Array's.
+      // oxlint-disable-next-line unicorn/no-array-sort
+      new common.VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending),
+    );
   if (spec.max !== undefined) panel.max(spec.max);
   if (spec.steps) panel.thresholds(thresholds(spec.steps));
   if (spec.stacked) panel.stacking(new common.StackingConfigBuilder().mode(StackingMode.Normal));

@@ -43,16 +43,20 @@ export function variables(synthetic: 'true' | 'false'): Builder<VariableModel>[]
 }
 
 function fromLabel(label: string, selector: string): QueryVariableBuilder {
-  return new QueryVariableBuilder(label)
-    .datasource(PROMETHEUS)
-    .query({ query: `label_values(${selector}, ${label})`, refId: label })
-    .definition(`label_values(${selector}, ${label})`)
-    .refresh(VariableRefresh.OnTimeRangeChanged)
-    .sort(VariableSort.AlphabeticalAsc)
-    .multi(true)
-    .includeAll(true)
-    .allValue('.*')
-    .current({ text: 'All', value: '$__all', selected: true });
+  return (
+    new QueryVariableBuilder(label)
+      .datasource(PROMETHEUS)
+      .query({ query: `label_values(${selector}, ${label})`, refId: label })
+      .definition(`label_values(${selector}, ${label})`)
+      .refresh(VariableRefresh.OnTimeRangeChanged)
+      .multi(true)
+      .includeAll(true)
+      .allValue('.*')
+      .current({ text: 'All', value: '$__all', selected: true })
+      // A setter of the builder, not Array's.
+      // oxlint-disable-next-line unicorn/no-array-sort
+      .sort(VariableSort.AlphabeticalAsc)
+  );
 }
 
 /** Events a second from which on synthetic traffic is a load test: the canary publishes less than one. */
