@@ -7,10 +7,10 @@ import { EVENTS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import type { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { CounterSeries, Exemplar, Metrics } from '../../shared/telemetry/metrics.ts';
+import { Throttle } from '../../shared/telemetry/throttle.ts';
 import type { Clock } from './clock.ts';
 import { connectToEmitLag, lagBetween, snapshotLag, type DeliveryKind, type Lag } from './delivery-lag.ts';
 import type { Viewer } from './rooms.ts';
-import { Throttle } from './telemetry/throttle.ts';
 import type { RefreshReason } from './upstream/refresh-reason.ts';
 
 /** Times of one live delivery, in µs since the epoch. */

@@ -1,8 +1,8 @@
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import type { Logger } from '../../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../../shared/telemetry/metrics.ts';
+import { Throttle } from '../../../shared/telemetry/throttle.ts';
 import type { Clock } from '../clock.ts';
-import { Throttle } from './throttle.ts';
 
 type Transport = 'websocket' | 'polling';
 
