@@ -155,6 +155,25 @@ describe('a refused token', () => {
     expect(handshakes.map(({ token }) => token)).toEqual(['first', 'second']);
   });
 
+  test('that is about to run out is replaced without a reconnect', async () => {
+    const endingIn = (seconds: number) =>
+      `h.${Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + seconds })).toString('base64url')}.s`;
+    const fresh = endingIn(3_600);
+    const renewals: string[] = [];
+    gateway.of('/marketplace').on('connection', (socket) => {
+      socket.on('refresh-token', ({ token }, acknowledge) => {
+        renewals.push(token);
+        acknowledge?.({ ok: true, expiresAt: 0 });
+      });
+    });
+    open({ token: endingIn(0.2), refreshToken: () => fresh });
+    await vi.waitFor(() => expect(renewals).toEqual([fresh]), PATIENCE);
+    (await socketNumber(1)).conn.close();
+    await socketNumber(2);
+    expect(handshakes[1]?.token).toBe(fresh);
+    expect(events.filter(({ kind }) => kind === 'lost')).toHaveLength(1);
+  });
+
   test('ends the client when nobody has a fresh one', async () => {
     refusals = ['TOKEN_EXPIRED'];
     open({ refreshToken: () => undefined });
@@ -199,6 +218,18 @@ describe('states', () => {
     await send(next, { ...CONNECTED, state: 'starting', epoch: 1, seq: 99 });
     await send(next, CONNECTED);
     expect(states()).toEqual(['connected', 'connected']);
+  });
+
+  test('may be outdated while the gateway says so', async () => {
+    open();
+    const socket = await socketNumber(1);
+    socket.emit('gateway-status', { live: false });
+    socket.emit('gateway-status', { live: true });
+    await untilKinds('opened', 'live', 'live');
+    expect(events.slice(1)).toEqual([
+      { kind: 'live', isLive: false },
+      { kind: 'live', isLive: true },
+    ]);
   });
 
   test('reach every subscriber until it unsubscribes', async () => {
@@ -292,12 +323,14 @@ describe('requests', () => {
     socket.emit('error', { message: 'x', code: 'NO_RESPONDER' });
     socket.emit('error', { message: 'x', code: 'CREDENTIALS_UNREADABLE' });
     socket.emit('error', { message: 'x' });
+    socket.emit('error', { message: 'x', code: 'TOO_MANY_REQUESTS' });
     socket.emit('pairing-code-error', { message: 'x', code: 'REQUEST_IN_PROGRESS' });
-    await untilKinds('opened', 'problem', 'problem', 'problem', 'code-refused');
+    await untilKinds('opened', 'problem', 'problem', 'problem', 'problem', 'code-refused');
     expect(events.slice(1)).toEqual([
       { kind: 'problem', problem: { kind: 'silent', code: 'NO_RESPONDER' } },
       { kind: 'problem', problem: { kind: 'refused', code: 'CREDENTIALS_UNREADABLE' } },
       { kind: 'problem', problem: { kind: 'silent', code: undefined } },
+      { kind: 'problem', problem: { kind: 'limited', code: 'TOO_MANY_REQUESTS' } },
       { kind: 'code-refused', code: 'REQUEST_IN_PROGRESS' },
     ]);
   });

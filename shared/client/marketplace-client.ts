@@ -9,6 +9,7 @@ import type { ClientEvent, TokenRefusal } from './client-event.ts';
 import { problemOf, refusalOf, refusalOfCode } from './refusal.ts';
 import { SeenStates } from './seen-states.ts';
 import { StatusPoll } from './status-poll.ts';
+import { refreshDelayMs } from './token-claims.ts';
 
 export type { SessionStatePayload } from '../contract/socket-events.ts';
 export type { ClientEvent, Problem, TokenRefusal } from './client-event.ts';
@@ -19,8 +20,9 @@ export interface MarketplaceClientOptions {
   /** As the marketplace signed it. */
   readonly token: string;
   /**
-   * Asked for a fresh token when the gateway says that the present one has expired. `undefined` ends the client with
-   * `refused`; a rejection is tried again with the next connect. Without it an expired token is the end.
+   * Asked for a fresh token shortly before the present one ends, so that the connection goes on, and again when the
+   * gateway says that it has expired. There `undefined` ends the client with `refused`, and a rejection is tried again
+   * with the next connect. Without this function an expired token is the end.
    */
   readonly refreshToken?: (() => string | undefined | Promise<string | undefined>) | undefined;
   /** Since when somebody waits for the connect, in ms since the epoch; asked at every handshake, for the operators' metrics. */
@@ -58,6 +60,7 @@ export class MarketplaceClient implements Disposable {
   readonly #seen = new SeenStates();
   #token: string;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
   #isWanted = false;
   #isRefreshing = false;
   /** A fresh token that is refused as well must not be replaced in a tight circle. */
@@ -141,6 +144,7 @@ export class MarketplaceClient implements Disposable {
   #end(): void {
     this.#isWanted = false;
     clearTimeout(this.#retry);
+    clearTimeout(this.#renewal);
     this.#poll.stop();
     this.#socket.disconnect();
   }
@@ -164,10 +168,12 @@ export class MarketplaceClient implements Disposable {
     socket.on('connect', () => {
       this.#isTokenUntried = false;
       this.#poll.stop();
+      this.#renewInTime();
       this.#tell({ kind: 'opened' });
     });
     socket.on('disconnect', (reason) => {
       if (!this.#isWanted) return;
+      clearTimeout(this.#renewal);
       this.#poll.start();
       this.#tell({ kind: 'lost' });
       if (reason === 'io server disconnect' && !this.#isRefreshing) this.#connectLater();
@@ -180,6 +186,7 @@ export class MarketplaceClient implements Disposable {
     // Says nothing that `session-state` does not; an acknowledgement may be waited for all the same.
     socket.on('whatsapp-connected', (_payload, acknowledge) => acknowledge?.());
     socket.on('pairing-code-error', ({ code }) => this.#tell({ kind: 'code-refused', code }));
+    socket.on('gateway-status', ({ live }) => this.#tell({ kind: 'live', isLive: live }));
     socket.on('error', ({ code }) => this.#onError(code));
   }
 
@@ -228,6 +235,25 @@ export class MarketplaceClient implements Disposable {
     if (this.#isTokenUntried) this.#connectLater();
     else this.reopen();
     this.#isTokenUntried = true;
+  }
+
+  /** The gateway takes a fresh token during the connection: nobody leaves the room. */
+  #renewInTime(): void {
+    clearTimeout(this.#renewal);
+    const { refreshToken } = this.#options;
+    const delayMs = refreshToken && refreshDelayMs(this.#token, Date.now());
+    if (delayMs !== undefined) this.#renewal = setTimeout(() => void this.#renew(refreshToken), delayMs);
+  }
+
+  /** Never rejects. What fails here is done again when the present token has ended. */
+  async #renew(refreshToken: MarketplaceClientOptions['refreshToken']): Promise<void> {
+    const token = refreshToken && (await askForToken(refreshToken));
+    if (typeof token !== 'object' || token.fresh === this.#token || !this.#socket.connected) return;
+    this.#socket.emit('refresh-token', { token: token.fresh }, (reply) => {
+      if (!reply.ok) return;
+      this.#token = token.fresh;
+      this.#renewInTime();
+    });
   }
 
   #connectLater(): void {

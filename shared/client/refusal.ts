@@ -30,6 +30,7 @@ export function refusalOf(error: unknown): TokenRefusal | undefined {
  */
 export function problemOf(code: string | undefined): Problem | undefined {
   if (SESSION_STATES.some((state) => state === code)) return undefined;
+  if (code === 'TOO_MANY_REQUESTS') return { kind: 'limited', code };
   return { kind: isFinalRefusal(code) ? 'refused' : 'silent', code };
 }
 

@@ -29,6 +29,14 @@ test('an event published by hand may be shown and keeps the mark, so that older 
   expect(seen.newest).toEqual({ epoch: 3, seq: 5 });
 });
 
+test('a later stream begins anew, because a system that has lost its data counts from 1 again', () => {
+  const seen = new SeenStates();
+  seen.admit(payload('connected', { epoch: 3, seq: 5, stream: 1_000 }));
+  expect(seen.admit(payload('qr', { epoch: 1, seq: 1, stream: 2_000 }))).toBe(true);
+  expect(seen.admit(payload('connected', { epoch: 3, seq: 6, stream: 1_000 }))).toBe(false);
+  expect(seen.newest).toEqual({ epoch: 1, seq: 1, stream: 2_000 });
+});
+
 test('an unknown state is not shown and raises no mark', () => {
   const seen = after(3, 5);
   expect(seen.admit(payload('levitating', { epoch: 9, seq: 9 }))).toBe(false);

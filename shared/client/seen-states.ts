@@ -1,13 +1,13 @@
-import { comparePositions, positionOf, type Position } from '../contract/position.ts';
+import { positionOf } from '../contract/position.ts';
 import { SESSION_STATES } from '../contract/session-state.ts';
-import type { SessionStatePayload } from '../contract/socket-events.ts';
+import { compareSeen, type SeenPosition, type SessionStatePayload } from '../contract/socket-events.ts';
 
 /** Lets no state through that is older than one already let through, whichever replica of the gateway sends it. */
 export class SeenStates {
-  #newest: Position | undefined;
+  #newest: SeenPosition | undefined;
 
   /** The newest position let through; what to put into `auth.seen` of the next handshake. */
-  get newest(): Position | undefined {
+  get newest(): SeenPosition | undefined {
     return this.#newest;
   }
 
@@ -17,9 +17,10 @@ export class SeenStates {
    */
   admit(payload: SessionStatePayload): boolean {
     if (!SESSION_STATES.includes(payload.state)) return false;
-    const position = positionOf(payload);
-    if (position === undefined) return true;
-    if (this.#newest !== undefined && comparePositions(position, this.#newest) < 0) return false;
+    const place = positionOf(payload);
+    if (place === undefined) return true;
+    const position = { ...place, ...(payload.stream !== undefined && { stream: payload.stream }) };
+    if (this.#newest !== undefined && compareSeen(position, this.#newest) < 0) return false;
     this.#newest = position;
     return true;
   }

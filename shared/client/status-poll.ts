@@ -78,12 +78,13 @@ function toPayload(body: unknown): SessionStatePayload | undefined {
   const state = property(body, 'state');
   if (typeof state !== 'string') return undefined;
   const [phone, sessionId] = [property(body, 'phone'), property(body, 'sessionId')];
-  const [epoch, seq] = [property(body, 'epoch'), property(body, 'seq')];
+  const [epoch, seq, stream] = [property(body, 'epoch'), property(body, 'seq'), property(body, 'stream')];
   return {
     // A state that this client does not know is turned away where those of the socket are.
     state: state as SessionState,
     sessionId: typeof sessionId === 'string' ? sessionId : '',
     ...(typeof phone === 'string' && { phone }),
     ...(typeof epoch === 'number' && typeof seq === 'number' && { epoch, seq }),
+    ...(typeof stream === 'number' && { stream }),
   };
 }

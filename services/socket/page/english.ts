@@ -118,6 +118,7 @@ export const english: Texts = {
     offline: 'Check that this device is online. We keep trying.',
     'no-longer-updated': 'The link to this page has expired; the state shown here is no longer updated.',
     retrying: 'The page lost the service; the state is brought up to date when it is back.',
+    'too-many-requests': 'Too many requests at once. Wait a minute and try again.',
     'form-waits': 'The page is reconnecting to the service. The number can be sent as soon as it is back.',
     'keep-phone-near': 'This takes longer than usual. Check that the phone is online and WhatsApp is open.',
   },

@@ -1,3 +1,4 @@
+import { claimsOf } from '../../../shared/client/token-claims.ts';
 import { english } from './english.ts';
 import { russian } from './russian.ts';
 import type { Texts } from './texts.ts';
@@ -18,12 +19,6 @@ export function chooseLanguage(wishes: readonly (string | null | undefined)[]): 
 
 /** The `lang` claim of a token; not verified, because the words are all that depends on it. */
 export function languageOfToken(token: string | undefined): string | undefined {
-  try {
-    const payload = token?.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/') ?? '';
-    const claims: unknown = JSON.parse(atob(payload));
-    if (typeof claims !== 'object' || claims === null || !('lang' in claims)) return undefined;
-    return typeof claims.lang === 'string' ? claims.lang : undefined;
-  } catch {
-    return undefined;
-  }
+  const { lang } = claimsOf(token);
+  return typeof lang === 'string' ? lang : undefined;
 }

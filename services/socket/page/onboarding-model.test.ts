@@ -58,6 +58,17 @@ describe('a lost socket', () => {
   });
 });
 
+test('a gateway that is cut off leaves the state where it is: nothing repeats it when the line is back', () => {
+  const model = after([0, session('qr', { qr: QR })], [1, { kind: 'live', isLive: false }]);
+  expect(model).toMatchObject({ isLive: false, session: { state: 'qr' } });
+  expect(reduce(model, { kind: 'opened' }, 2).isLive).toBe(true);
+});
+
+test('a request that was dropped for coming too soon is not under way any more', () => {
+  const limited: OnboardingEvent = { kind: 'problem', problem: { kind: 'limited', code: 'TOO_MANY_REQUESTS' } };
+  expect(after([0, asked()], [1, limited]).request).toBeUndefined();
+});
+
 describe('a polled state', () => {
   test('of a connected salon is shown, though the socket is away', () => {
     const model = after([0, { kind: 'lost' }], [1, session('connected', { phone: NUMBER }, 'poll')]);

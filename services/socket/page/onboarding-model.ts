@@ -21,6 +21,8 @@ export type PendingRequest =
 /** Everything the page knows. Times are of the monotonic clock, in ms. */
 export interface OnboardingModel {
   readonly link: Link;
+  /** Whether the gateway hears of every change; while it does not, what it last said may be outdated. */
+  readonly isLive: boolean;
   /** The newest state; absent before the first one and, unless connected, while the socket is lost. */
   readonly session: SessionStatePayload | undefined;
   /** When the QR and the code of `session` end. */
@@ -63,6 +65,7 @@ const LONGEST_BELIEVABLE_RETRY_MS = 600_000;
 export function initialModel(nowMs: number): OnboardingModel {
   return {
     link: 'connecting',
+    isLive: true,
     session: undefined,
     qrEndsAtMs: undefined,
     codeEndsAtMs: undefined,
@@ -83,7 +86,9 @@ export function initialModel(nowMs: number): OnboardingModel {
 export function reduce(model: OnboardingModel, event: OnboardingEvent, nowMs: number): OnboardingModel {
   switch (event.kind) {
     case 'opened':
-      return { ...model, link: 'open', sinceMs: nowMs };
+      return { ...model, link: 'open', isLive: true, sinceMs: nowMs };
+    case 'live':
+      return event.isLive === model.isLive ? model : { ...model, isLive: event.isLive, sinceMs: nowMs };
     case 'lost':
       return model.link === 'lost' ? model : { ...forget(model), link: 'lost', sinceMs: nowMs };
     case 'refused':
@@ -91,7 +96,7 @@ export function reduce(model: OnboardingModel, event: OnboardingEvent, nowMs: nu
     case 'session':
       return acceptSession(model, event, nowMs);
     case 'problem':
-      return { ...model, problem: event.problem };
+      return toProblem(model, event.problem);
     case 'code-refused':
       return refuseCode(model, event.code, nowMs);
     case 'qr-requested':
@@ -114,6 +119,11 @@ function forget(model: OnboardingModel): OnboardingModel {
   const { way, isEnteringPhone, codeError, codePhone, renewals, isOffline, session } = model;
   if (session?.state === 'connected') return model;
   return { ...initialModel(model.sinceMs), way, isEnteringPhone, codeError, codePhone, renewals, isOffline };
+}
+
+/** A request that was dropped is not under way; one that is repeated by the gateway is. */
+function toProblem(model: OnboardingModel, problem: Problem): OnboardingModel {
+  return problem.kind === 'limited' ? { ...model, problem, request: undefined } : { ...model, problem };
 }
 
 /** A choice of the person takes back what went before it. */

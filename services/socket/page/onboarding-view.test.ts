@@ -162,6 +162,31 @@ describe('the form for the phone number', () => {
   });
 });
 
+describe('a gateway that is cut off from what happens', () => {
+  const cutOff = { kind: 'live', isLive: false } as const;
+  const opened = { kind: 'opened' } as const;
+
+  test('shows no QR, and the same one again afterwards', () => {
+    const shown = session('qr', { qr: QR });
+    expect(viewAt(1, opened, shown, cutOff)).toMatchObject({ name: 'reconnecting', qr: undefined, note: undefined });
+    expect(viewAt(1, opened, shown, cutOff, { kind: 'live', isLive: true })).toMatchObject({ name: 'qr' });
+  });
+
+  test('is said to be silent after 15 s, with nothing to press', () => {
+    const view = viewAt(15_000, opened, session('linked'), cutOff);
+    expect(view).toMatchObject({ name: 'reconnecting', note: 'service-silent', action: undefined });
+  });
+
+  test('leaves a connected salon connected', () => {
+    expect(viewAt(1, opened, session('connected'), cutOff)).toMatchObject({ name: 'connected', note: 'retrying' });
+  });
+});
+
+test('requests that come too fast are asked to wait', () => {
+  const limited = { kind: 'problem', problem: { kind: 'limited', code: 'TOO_MANY_REQUESTS' } } as const;
+  expect(viewAt(0, session('qr-expired'), limited)).toMatchObject({ name: 'qr-expired', note: 'too-many-requests' });
+});
+
 test('a browser without a network is told at once', () => {
   expect(viewAt(0, { kind: 'network', isOffline: true }, { kind: 'lost' })).toMatchObject({ note: 'offline' });
 });

@@ -38,7 +38,8 @@ export type Note =
   | 'retrying'
   | 'no-longer-updated'
   | 'keep-phone-near'
-  | 'form-waits';
+  | 'form-waits'
+  | 'too-many-requests';
 
 /** Something that ends, in s. */
 interface Countdown {
@@ -82,7 +83,7 @@ const QR_OVERDUE_AFTER_MS = 8_000;
 export function toView(model: OnboardingModel, nowMs: number): View {
   switch (model.link) {
     case 'open':
-      return openView(model, nowMs);
+      return model.isLive ? openView(model, nowMs) : outdatedView(model, nowMs);
     case 'connecting':
       return unreachedView('connecting', model, nowMs);
     case 'lost':
@@ -117,6 +118,17 @@ function bare(name: ViewName): View {
 
 function isSlow(model: OnboardingModel, nowMs: number): boolean {
   return nowMs - model.sinceMs >= SLOW_AFTER_MS;
+}
+
+/** The gateway itself is cut off from what happens. */
+function outdatedView(model: OnboardingModel, nowMs: number): View {
+  const view = unreachedView('reconnecting', { ...model, isOffline: false, sinceMs: nowMs }, nowMs);
+  return view.name === 'reconnecting' && isSlow(model, nowMs) ? { ...view, note: 'service-silent' } : view;
+}
+
+function problemNote({ problem }: OnboardingModel): Note | undefined {
+  if (problem === undefined) return undefined;
+  return problem.kind === 'limited' ? 'too-many-requests' : 'service-silent';
 }
 
 function unreachedView(name: 'connecting' | 'reconnecting', model: OnboardingModel, nowMs: number): View {
@@ -158,7 +170,7 @@ function failedView(reason: string | undefined): View {
 
 function startingView(model: OnboardingModel, nowMs: number): View {
   const view: View = { ...bare('starting'), alternatives: ['enter-phone'] };
-  if (model.problem !== undefined) return { ...view, note: 'service-silent', action: 'request-qr' };
+  if (model.problem !== undefined) return { ...view, note: problemNote(model), action: 'request-qr' };
   return isSlow(model, nowMs) ? { ...view, note: 'slow', action: 'request-qr' } : view;
 }
 
@@ -206,7 +218,7 @@ function endedView(model: OnboardingModel, name: Ended, session: SessionStatePay
     phone: name === 'logged-out' || name === 'replaced' ? session.phone : undefined,
     action: endedAction(name),
     alternatives: isOwnersTurn ? ['enter-phone'] : [],
-    note: model.problem === undefined ? undefined : 'service-silent',
+    note: problemNote(model),
     reason: session.reason,
   };
 }
@@ -246,15 +258,20 @@ function codeView(model: OnboardingModel, { state, code }: SessionStatePayload, 
 function awaitedCodeView(model: OnboardingModel, nowMs: number): View {
   const view = { ...bare('code-awaited'), phone: model.codePhone };
   if (model.problem === undefined && !isSlow(model, nowMs)) return view;
-  const note = model.problem === undefined ? 'slow' : 'service-silent';
-  return { ...view, note, action: 'request-code', alternatives: ['change-phone', 'use-qr'] };
+  return {
+    ...view,
+    note: problemNote(model) ?? 'slow',
+    action: 'request-code',
+    alternatives: ['change-phone', 'use-qr'],
+  };
 }
 
-function expiredCodeView({ codePhone, problem }: OnboardingModel): View {
+function expiredCodeView(model: OnboardingModel): View {
+  const { codePhone } = model;
   return {
     ...bare('code-expired'),
     phone: codePhone,
-    note: problem === undefined ? undefined : 'service-silent',
+    note: problemNote(model),
     action: codePhone === undefined ? 'enter-phone' : 'request-code',
     alternatives: codePhone === undefined ? ['use-qr'] : ['change-phone', 'use-qr'],
   };
