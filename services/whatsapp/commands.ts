@@ -8,16 +8,19 @@ import { parsePhoneNumber } from '../../shared/contract/phone-number.ts';
 import { COMMANDS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
 import type { Instruments } from './instruments.ts';
+import type { Lease } from './lease.ts';
 import { isCodeOnItsWay } from './session/code-steps.ts';
 import type { Input } from './session/machine.ts';
 import { toSnapshot } from './session/session-event.ts';
 import { SessionLimitError, type SessionPool } from './session/session-pool.ts';
 import type { Session } from './session/session.ts';
+import { LeaseLostError, NotOwnerError } from './store/errors.ts';
 
 export interface CommandsOptions {
   readonly bus: BusConnection;
   /** Late, because sessions need the commands and the commands the sessions. */
   readonly pool: () => SessionPool;
+  readonly lease: Pick<Lease, 'valid'>;
   readonly instruments: Instruments;
   /** Load tests may have sessions: this process does not speak to WhatsApp itself. */
   readonly allowLoad: boolean;
@@ -80,6 +83,8 @@ export class Commands {
     if (reserved === 'canary' || (reserved === 'load' && !this.#options.allowLoad)) {
       return refusal('RESERVED_ID', `the company id is reserved: ${reserved}`);
     }
+    // A process that was paused finds old commands waiting, and everything it held in other hands.
+    if (!this.#options.lease.valid) return refusal('NOT_OWNER', 'this replica has no lease');
     const timeLeftMs = Math.max(1, command.deadline - Date.now() - ANSWER_MARGIN_MS);
     try {
       // Carried out also when it takes longer than the sender waits: he asked for it, and asks again.
@@ -87,6 +92,9 @@ export class Commands {
       return (await within(carriedOut, timeLeftMs)) ?? this.#inTheMeantime(companyId);
     } catch (error) {
       if (error instanceof SessionLimitError) return refusal('SESSION_LIMIT', error.message);
+      if (error instanceof NotOwnerError || error instanceof LeaseLostError) {
+        return refusal('NOT_OWNER', error.message);
+      }
       throw error;
     }
   }

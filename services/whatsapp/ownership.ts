@@ -1,31 +1,41 @@
 import { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
 import { readLastEvent, readLastEventFromLeader } from '../../shared/bus/last-event.ts';
+import { onLeaseSignal, signalLeases } from '../../shared/bus/lease-signal.ts';
 import { watchStream, type StreamWatch } from '../../shared/bus/stream-watch.ts';
 import type { StreamOptions } from '../../shared/bus/streams.ts';
 import { WallClock } from '../../shared/lifecycle/wall-clock.ts';
+import { Balancer } from './balancer.ts';
 import { Commands } from './commands.ts';
 import type { WhatsAppConfig } from './config.ts';
 import type { Instruments } from './instruments.ts';
+import type { LeaseInstruments } from './lease-instruments.ts';
+import { Lease, type LeaseTimes } from './lease.ts';
 import { EventPublisher } from './publisher.ts';
 import { Reconciler } from './reconciler.ts';
 import type { WhatsAppClient } from './session/companion-device.ts';
 import { SessionPool } from './session/session-pool.ts';
+import type { SqlDatabase } from './store/database.ts';
+import { LeaseStore } from './store/lease-store.ts';
 import type { SessionStore } from './store/session-store.ts';
+import { TakeOver } from './take-over.ts';
 
 export interface OwnershipOverrides {
   /** Between two looks at the stream, in ms. */
   readonly streamWatchIntervalMs?: number;
   /** Between two comparisons of all sessions with the stream, in ms. */
   readonly reconcileIntervalMs?: number;
+  readonly lease?: LeaseTimes;
 }
 
 export interface OwnershipOptions {
   readonly config: WhatsAppConfig;
   readonly bus: BusConnection;
+  readonly db: SqlDatabase;
   readonly store: SessionStore;
   readonly client: WhatsAppClient;
   readonly instruments: Instruments;
+  readonly leaseInstruments: LeaseInstruments;
   readonly streams: StreamOptions;
   readonly overrides: OwnershipOverrides;
 }
@@ -34,19 +44,35 @@ const RESTORE_CONCURRENCY = 8;
 /** How long the events of the last moments may take to be confirmed when the service stops. */
 const PUBLISH_DRAIN_MS = 3_000;
 
-/** The sessions of this replica and all that keeps the stream in step with them: pool, publisher, commands, reconciler. */
+/**
+ * The sessions of this replica and all that keeps database and stream in step with them: lease, pool, publisher, commands,
+ * balancer, reconciler.
+ */
 export class Ownership implements AsyncDisposable {
   readonly pool: SessionPool;
+  readonly lease: Lease;
   readonly #options: OwnershipOptions;
   readonly #publisher: ConfirmedPublisher;
   readonly #commands: Commands;
+  readonly #balancer: Balancer;
   readonly #reconciler: Reconciler;
   readonly #serving = new AsyncDisposableStack();
   #streamWatch: StreamWatch | undefined;
+  #onFailed: (error: unknown) => void = () => {};
 
   constructor(options: OwnershipOptions) {
-    const { bus, config, instruments, overrides, store, client, streams } = options;
+    const { bus, config, db, instruments, leaseInstruments, overrides, store, streams } = options;
     this.#options = options;
+    const leases = new LeaseStore(db);
+    this.lease = new Lease({
+      ...overrides.lease,
+      store: leases,
+      replicaName: config.replicaId,
+      maxSessions: config.sessions.max,
+      onHeld: (change) => this.#onLeaseHeld(change),
+      onLost: () => this.#onLeaseLost(),
+      onError: (error) => this.#onLeaseError(error),
+    });
     this.#publisher = new ConfirmedPublisher(bus, {
       streams,
       onRetry: () => instruments.publishRetried(),
@@ -55,23 +81,8 @@ export class Ownership implements AsyncDisposable {
     });
     // A server that is configured is the simulator, which load tests may use.
     const allowLoad = config.whatsapp.url !== undefined;
-    this.#commands = new Commands({ bus, pool: () => this.pool, instruments, allowLoad });
-    this.pool = new SessionPool({
-      store,
-      client,
-      publisher: new EventPublisher({
-        publisher: this.#publisher,
-        instruments,
-        source: `/whatsapp/${config.replicaId}`,
-      }),
-      instruments,
-      clock: new WallClock(),
-      idleMs: config.sessions.idleMs,
-      maxSessions: config.sessions.max,
-      restoreConcurrency: RESTORE_CONCURRENCY,
-      readLastEvent: (companyId) => readLastEvent(bus, companyId),
-      onHeld: ({ companyId }) => this.#commands.serve(companyId),
-    });
+    this.#commands = new Commands({ bus, pool: () => this.pool, lease: this.lease, instruments, allowLoad });
+    this.pool = this.#createPool(leases);
     instruments.watchSessions(() => this.pool.all().map(({ machine }) => machine.state));
     this.#reconciler = new Reconciler({
       sessions: () => this.pool.all(),
@@ -80,11 +91,24 @@ export class Ownership implements AsyncDisposable {
       instruments,
       ...(overrides.reconcileIntervalMs !== undefined && { intervalMs: overrides.reconcileIntervalMs }),
     });
+    this.#balancer = new Balancer({
+      lease: this.lease,
+      leases,
+      sessions: store,
+      pool: this.pool,
+      instruments: leaseInstruments,
+      onSettled: () => this.#reconciler.trigger('boot'),
+    });
   }
 
-  /** Takes commands and brings the sessions back, in the background; `onFailed` is told when the store does not list them. */
-  start(onFailed: (error: unknown) => void): void {
+  /**
+   * Begins the lease, takes commands, and brings sessions back in the background; `onFailed` is told when this process can
+   * hold none any more.
+   * @throws DatabaseUnavailableError
+   */
+  async start(onFailed: (error: unknown) => void): Promise<void> {
     const { bus, streams, instruments, overrides } = this.#options;
+    this.#onFailed = onFailed;
     this.#serving.defer(bus.onReconnected(() => this.#reconciler.trigger('reconnect')));
     this.#streamWatch = this.#serving.use(
       watchStream(bus, {
@@ -94,15 +118,68 @@ export class Ownership implements AsyncDisposable {
         ...(overrides.streamWatchIntervalMs !== undefined && { intervalMs: overrides.streamWatchIntervalMs }),
       }),
     );
+    await this.lease.start();
+    this.#serving.use(onLeaseSignal(bus, () => this.#balancer.trigger('signal')));
     this.#serving.use(this.#commands.serveAssignments());
-    void this.pool.restore().then(() => this.#reconciler.trigger('boot'), onFailed);
   }
 
-  /** No further commands, then the sessions, then what they had still to publish. */
+  /** No further commands, then the sessions, which are others' from then on, then what they had still to publish. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#serving.disposeAsync();
+    const balanced = this.#balancer[Symbol.asyncDispose]();
     await this.#reconciler[Symbol.asyncDispose]();
     await this.pool.stop();
+    await balanced;
+    await this.lease.leave();
+    signalLeases(this.#options.bus);
     await this.#publisher.drain(PUBLISH_DRAIN_MS);
   }
+
+  #createPool(leases: LeaseStore): SessionPool {
+    const { bus, config, client, instruments, leaseInstruments, store } = this.#options;
+    const onGivenUp = () => signalLeases(bus);
+    const takeOver = new TakeOver({ bus, lease: this.lease, leases, store, instruments: leaseInstruments, onGivenUp });
+    return new SessionPool({
+      store,
+      client,
+      publisher: new EventPublisher({
+        publisher: this.#publisher,
+        instruments,
+        source: `/whatsapp/${config.replicaId}`,
+        mayPublish: () => this.lease.valid,
+      }),
+      instruments,
+      clock: new WallClock(),
+      idleMs: config.sessions.idleMs,
+      maxSessions: config.sessions.max,
+      restoreConcurrency: RESTORE_CONCURRENCY,
+      takeOver: (companyId, atLeastEpoch) => takeOver.take(companyId, atLeastEpoch),
+      letGo: (companyId, epoch) => takeOver.letGo(companyId, epoch),
+      isOwner: (companyId) => takeOver.isOwner(companyId),
+      onHeld: ({ companyId }) => this.#commands.serve(companyId),
+    });
+  }
+
+  #onLeaseHeld(change: 'joined' | 'renewed'): void {
+    if (change === 'joined') {
+      this.#options.leaseInstruments.began(this.lease.id);
+      // The others have somebody to share with.
+      signalLeases(this.#options.bus);
+    }
+    this.#balancer.trigger(change);
+  }
+
+  async #onLeaseLost(): Promise<void> {
+    this.#options.leaseInstruments.ended(this.pool.size);
+    await this.pool.lose();
+  }
+
+  /** Only a new process brings the schema back. */
+  #onLeaseError(error: unknown): void {
+    this.#options.leaseInstruments.failed(error);
+    if (error instanceof Error && 'code' in error && error.code === UNDEFINED_TABLE) this.#onFailed(error);
+  }
 }
+
+/** SQLSTATE of a table that is not there: the database was emptied, or another one was put in its place. */
+const UNDEFINED_TABLE = '42P01';

@@ -61,7 +61,7 @@ class PublishingSession implements ReconciledSession {
   constructor(epoch = 1) {
     const publisher = new ConfirmedPublisher(watched.bus, { streams });
     stack.use(publisher);
-    const events = new EventPublisher({ publisher, instruments, source: '/whatsapp/test' });
+    const events = new EventPublisher({ publisher, instruments, source: '/whatsapp/test', mayPublish: () => true });
     this.#outbox = new Outbox({
       epoch,
       maxWaiting: 64,

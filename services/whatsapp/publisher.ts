@@ -28,6 +28,8 @@ export interface EventPublisherOptions {
   readonly instruments: Instruments;
   /** `ce-source`: which replica published it. */
   readonly source: string;
+  /** `false`: the right to publish is over, whatever the stream knows of it. */
+  readonly mayPublish: () => boolean;
 }
 
 /**
@@ -52,6 +54,8 @@ export class EventPublisher {
     draft: EventDraft,
     onStamped: (event: OrderedEvent) => void,
   ): Promise<PublishOutcome> {
+    // As the stream will answer once the next owner has published.
+    if (!this.#options.mayPublish()) return { kind: 'fenced', by: position };
     const { occurred, republished } = draft;
     const started = performance.now();
     const event = toOrderedEvent(companyId, position, draft, Date.now());

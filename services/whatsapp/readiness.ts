@@ -8,12 +8,14 @@ import type { SqlDatabase } from './store/database.ts';
 export interface Dependencies {
   readonly db?: SqlDatabase;
   readonly bus?: BusConnection;
+  /** Whether this replica may hold sessions. */
+  readonly lease?: { readonly valid: boolean };
 }
 
 /** Asks NATS, the stream and the database themselves. Never rejects. */
-export async function readReadiness({ db, bus }: Dependencies): Promise<Readiness> {
+export async function readReadiness({ db, bus, lease }: Dependencies): Promise<Readiness> {
   const [database, stream] = await Promise.all([checkDatabase(db), checkStream(bus)]);
-  return toReadiness({ nats: checkNats(bus), database, stream });
+  return toReadiness({ nats: checkNats(bus), database, stream, lease: lease?.valid ? 'ok' : 'none' });
 }
 
 function checkNats(bus: BusConnection | undefined): string {

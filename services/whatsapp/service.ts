@@ -10,6 +10,8 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import { createProcessMetrics } from '../../shared/telemetry/metrics.ts';
 import type { WhatsAppConfig } from './config.ts';
 import { Instruments } from './instruments.ts';
+import { LeaseInstruments } from './lease-instruments.ts';
+import type { Lease } from './lease.ts';
 import { Ownership, type OwnershipOverrides } from './ownership.ts';
 import { readReadiness } from './readiness.ts';
 import { createApp } from './routes.ts';
@@ -57,7 +59,7 @@ export async function startWhatsApp(
   failed.catch(() => undefined);
   stack.defer(guardRejections(instruments, fail));
 
-  const parts: { db?: SqlDatabase; bus?: BusConnection; pool?: SessionPool } = {};
+  const parts: { db?: SqlDatabase; bus?: BusConnection; pool?: SessionPool; lease?: Lease } = {};
   const app = createApp({
     logger,
     metrics,
@@ -85,12 +87,24 @@ export async function startWhatsApp(
   const streams: StreamOptions = { replicas: config.streamReplicas, mayChange: true };
   await ensureStreams(bus, { ...streams, ...(stopping && { signal: stopping }) });
   stack.defer(measureRtt(bus, instruments));
-  const ownership = new Ownership({ config, bus, store, client, instruments, streams, overrides });
+  const leaseInstruments = new LeaseInstruments(logger, metrics);
+  const ownership = new Ownership({
+    config,
+    bus,
+    db,
+    store,
+    client,
+    instruments,
+    leaseInstruments,
+    streams,
+    overrides,
+  });
   stack.use(ownership);
   parts.pool = ownership.pool;
+  parts.lease = ownership.lease;
   stack.use(servePing(bus));
   stack.use(serveClock(bus));
-  ownership.start(fail);
+  await ownership.start(fail);
 
   const owned = stack.move();
   return { port, pool: ownership.pool, failed, stop: () => owned.disposeAsync() };

@@ -172,14 +172,15 @@ describe('with the QR times of WhatsApp', () => {
     expect((await system.event(salon, 'qr')).event).toMatchObject({ epoch: 42, seq: 2 });
   });
 
-  test('a session whose company another owner publishes for stops, and leaves that owner in peace', async () => {
+  test('a session that finds a higher epoch in the stream stops, and begins again above it', async () => {
     const { salon, phone } = pair();
     await system.link(salon, phone);
     await using publisher = new ConfirmedPublisher(system.bus, { streams: { replicas: 1, mayChange: false } });
     await publisher.publish(salon, testEvent(salon, { epoch: 9, seq: 1 }, { synthetic: false }));
     system.simulator.phones.disconnect(jidOf(phone), 'cut');
-    await waitFor(() => !system.service.pool.get(salon), { what: 'the fenced session to stop' });
-    expect(await system.stored(salon)).toMatchObject({ epoch: 9 });
+    const next = () => system.seen(salon).find(({ event }) => event.type === 'connected' && event.epoch === 10);
+    await waitFor(next, { what: 'the session to be open again', timeoutMs: 30_000 });
+    expect(await system.stored(salon)).toMatchObject({ epoch: 10, state: 'connected', phoneNumber: phone });
   });
 
   test('a stream that was deleted gets every state again, marked and with its old time', async () => {
@@ -211,7 +212,7 @@ describe('with the QR times of WhatsApp', () => {
     expect(await get('/healthz')).toMatchObject({ status: 200 });
     expect(JSON.parse((await get('/readyz')).body)).toEqual({
       ready: true,
-      checks: { nats: 'ok', database: 'ok', stream: 'ok' },
+      checks: { nats: 'ok', database: 'ok', stream: 'ok', lease: 'ok' },
     });
     const { body } = await get('/metrics');
     expect(body).toMatch(/whatsapp_event_stage_duration_seconds_count\{stage="publish",synthetic="false"\} [1-9]/);

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoredEvent } from '../../../shared/bus/last-event.ts';
 import { asCanonicalCompanyId, type CompanyId } from '../../../shared/contract/company-id.ts';
-import { decodeEvent } from '../../../shared/contract/decode-event.ts';
 import { isTerminal, type SessionState } from '../../../shared/contract/session-state.ts';
 import { backoffMs } from '../../../shared/lifecycle/backoff.ts';
+import { LeaseLostError, NotOwnerError } from '../store/errors.ts';
 import type { SessionRow } from '../store/session-store.ts';
 import { Session, type SessionDeps } from './session.ts';
 
@@ -23,9 +22,15 @@ export class SessionLimitError extends Error {
 
 export interface SessionPoolOptions extends Omit<SessionDeps, 'raiseEpoch'> {
   readonly maxSessions: number;
-  /** Sessions that are brought back at the same time at boot. */
+  /** Sessions that are brought back at the same time. */
   readonly restoreConcurrency: number;
-  readonly readLastEvent: (companyId: CompanyId) => Promise<StoredEvent | undefined>;
+  /**
+   * Takes the company over, or takes it anew, at an epoch above `atLeastEpoch` and above any in the stream.
+   * @throws NotOwnerError, LeaseLostError
+   */
+  readonly takeOver: (companyId: CompanyId, atLeastEpoch: number) => Promise<SessionRow>;
+  /** Lets somebody else take what was taken over at `epoch`. Never rejects. */
+  readonly letGo: (companyId: CompanyId, epoch: number) => Promise<void>;
   /** The session is held from now on; what is answered is undone before it is let go. */
   readonly onHeld: (session: Session) => AsyncDisposable;
 }
@@ -39,6 +44,10 @@ export class SessionPool {
   readonly #sessions = new Map<CompanyId, Session>();
   /** Acquisitions under way: nobody starts a second one for the same company. */
   readonly #acquiring = new Map<CompanyId, Promise<Session>>();
+  /** One a session that is held or not yet let go. */
+  readonly #leaving = new Set<Promise<void>>();
+  /** How often everything was lost: what was being acquired meanwhile is lost as well. */
+  #losses = 0;
   readonly #stop = new AbortController();
 
   constructor(options: SessionPoolOptions) {
@@ -48,6 +57,11 @@ export class SessionPool {
 
   get(companyId: CompanyId): Session | undefined {
     return this.#sessions.get(companyId);
+  }
+
+  /** Sessions held, and about to be. */
+  get size(): number {
+    return this.#sessions.size + this.#acquiring.size;
   }
 
   all(): readonly Session[] {
@@ -69,7 +83,7 @@ export class SessionPool {
     }
     const running = this.#acquiring.get(companyId);
     if (running) return running;
-    if (this.#sessions.size + this.#acquiring.size >= this.#options.maxSessions) {
+    if (this.size >= this.#options.maxSessions) {
       throw new SessionLimitError(this.#options.maxSessions);
     }
     const acquiring = this.#acquire(companyId).finally(() => this.#acquiring.delete(companyId));
@@ -77,9 +91,17 @@ export class SessionPool {
     return acquiring;
   }
 
-  /** Takes up every session that the store knows credentials or an unconfirmed end of. One that fails costs only itself. */
-  async restore(): Promise<void> {
-    const rows = await this.#options.store.listRestorable();
+  /** Whether the company is held, or about to be. */
+  has(companyId: CompanyId): boolean {
+    return this.#sessions.has(companyId) || this.#acquiring.has(companyId);
+  }
+
+  /**
+   * Takes up at most `limit` of the sessions that nobody holds and the store knows credentials or an unconfirmed end of,
+   * whichever; one that fails costs only itself, and one that another replica was faster to take costs nothing.
+   */
+  async restore(limit = Infinity): Promise<void> {
+    const rows = shuffle(await this.#options.store.listRestorable()).slice(0, limit);
     const waiting = [...rows];
     let restored = 0;
     const work = async () => {
@@ -96,18 +118,36 @@ export class SessionPool {
     this.#stop.abort(new Error('the service is stopping'));
     await Promise.allSettled(this.#acquiring.values());
     await Promise.all(this.all().map((session) => session.stop()));
+    await Promise.all(this.#leaving);
+  }
+
+  /** Ends every session at once, saves nothing and publishes nothing: the right to hold them is over. */
+  async lose(): Promise<void> {
+    this.#losses += 1;
+    await Promise.all(this.all().map((session) => session.lose()));
   }
 
   async #acquire(companyId: CompanyId): Promise<Session> {
-    const row = await this.#options.store.acquire(companyId, await this.#lastEpoch(companyId));
-    const session = await Session.load(this.#deps, row);
+    const losses = this.#losses;
+    const row = await this.#options.takeOver(companyId, 0);
+    let session: Session;
+    try {
+      session = await Session.load(this.#deps, row);
+    } catch (error) {
+      await this.#options.letGo(companyId, row.epoch);
+      throw error;
+    }
     this.#sessions.set(companyId, session);
     const held = this.#options.onHeld(session);
-    void session.ended.then(async () => {
+    const leaving = session.ended.then(async () => {
       this.#sessions.delete(companyId);
       await held[Symbol.asyncDispose]();
+      await this.#options.letGo(companyId, session.epoch());
+      this.#leaving.delete(leaving);
     });
+    this.#leaving.add(leaving);
     if (this.#stop.signal.aborted) await session.stop();
+    if (losses !== this.#losses) await session.lose();
     return session;
   }
 
@@ -119,30 +159,37 @@ export class SessionPool {
       await takeUp(session, row);
       return true;
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#options.instruments.restoreFailed(companyId, error);
+      const isExpected = error instanceof NotOwnerError || error instanceof SessionLimitError;
+      if (!this.#stop.signal.aborted && !isExpected) this.#options.instruments.restoreFailed(companyId, error);
       return false;
     }
-  }
-
-  async #lastEpoch(companyId: CompanyId): Promise<number> {
-    const stored = await this.#options.readLastEvent(companyId);
-    const decoded = stored && decodeEvent(companyId, stored.body);
-    return (decoded?.ok && decoded.event.epoch) || 0;
   }
 
   /** Repeated until it succeeds: without a position of its own the session cannot publish at all. */
   async #raiseEpoch(companyId: CompanyId, above: number): Promise<number> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const last = await this.#lastEpoch(companyId);
-        return (await this.#options.store.acquire(companyId, Math.max(above, last))).epoch;
+        return (await this.#options.takeOver(companyId, above)).epoch;
       } catch (error) {
         this.#stop.signal.throwIfAborted();
+        if (error instanceof NotOwnerError || error instanceof LeaseLostError) {
+          // Not awaited: the session waits for this very answer first.
+          void this.get(companyId)?.lose();
+          throw error;
+        }
         this.#options.instruments.saveFailed(companyId, 'state', error);
         await sleep(backoffMs(attempt, RAISE_BACKOFF), undefined, { signal: this.#stop.signal });
       }
     }
   }
+}
+
+/** Replicas that look at once should not all reach for the same one first. */
+function shuffle<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }
 
 /** Continues where the row ends, and holds its place among those being restored until the socket has got somewhere. */

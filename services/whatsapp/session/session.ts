@@ -31,6 +31,8 @@ export interface SessionDeps {
   readonly idleMs: number;
   /** Takes the ownership anew, at an epoch above the given one and above any in the stream. */
   readonly raiseEpoch: (companyId: CompanyId, above: number) => Promise<number>;
+  /** Whether nobody else was given the company meanwhile. */
+  readonly isOwner: (companyId: CompanyId) => Promise<boolean>;
 }
 
 /** Why a session is no longer held. */
@@ -198,6 +200,12 @@ export class Session implements DeviceOwner {
     return this.#end('released', async () => {});
   }
 
+  /** Ends at once, with nothing saved and nothing published: somebody else holds the session, or may soon. Idempotent. */
+  async lose(): Promise<void> {
+    this.#lose();
+    await this.ended;
+  }
+
   async checkFenced(epoch: number): Promise<boolean> {
     await this.#raisingEpoch;
     if (epoch !== this.epoch()) return false;
@@ -293,12 +301,21 @@ export class Session implements DeviceOwner {
       onNewLogin: (account) => tell({ kind: 'new-login', account }),
       onOpen: (account) => tell({ kind: 'open', account }),
       onAccount: (account) => tell({ kind: 'account', account }),
-      onClose: (reason) => tell({ kind: 'close', reason }),
+      onClose: (reason) => {
+        if (reason === 'replaced') void this.#yieldOr(() => tell({ kind: 'close', reason }));
+        else tell({ kind: 'close', reason });
+      },
       onOpenFailed: (error) => {
         this.#deps.instruments.socketFailed(this.companyId, error);
         tell({ kind: 'close', reason: 'open-failed' });
       },
     };
+  }
+
+  /** Replaced by the session's next owner there is nothing to tell: it is not replaced, it has moved. */
+  async #yieldOr(tell: () => void): Promise<void> {
+    if (await this.#deps.isOwner(this.companyId)) tell();
+    else this.#lose();
   }
 
   /** What the old socket still says is nobody's concern; it closes in its own time. */

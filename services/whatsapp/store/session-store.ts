@@ -45,6 +45,10 @@ const FENCE = `fence AS MATERIALIZED (
 )`;
 
 const SESSION_COLUMNS = 'company_id, epoch, state, confirmed, phone_number, lid, name';
+/** `$1` are the terminal states. */
+const RESTORABLE = `owner IS NULL
+  AND (EXISTS (SELECT FROM whatsapp_auth AS auth WHERE auth.company_id = session.company_id)
+       OR (NOT confirmed AND state = ANY ($1::text[])))`;
 const TERMINAL_STATES = SESSION_STATES.filter(isTerminal);
 
 interface StoredSession {
@@ -108,13 +112,19 @@ export class SessionStore {
   async listRestorable(): Promise<SessionRow[]> {
     const rows = await this.#db.query<StoredSession>(
       `SELECT ${SESSION_COLUMNS} FROM whatsapp_sessions AS session
-        WHERE owner IS NULL
-          AND (EXISTS (SELECT FROM whatsapp_auth AS auth WHERE auth.company_id = session.company_id)
-               OR (NOT confirmed AND state = ANY ($1::text[])))
-        ORDER BY company_id`,
+        WHERE ${RESTORABLE} ORDER BY company_id`,
       [TERMINAL_STATES],
     );
     return rows.map(toSessionRow);
+  }
+
+  /** How many `listRestorable` would answer. */
+  async countRestorable(): Promise<number> {
+    const [row] = await this.#db.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM whatsapp_sessions AS session WHERE ${RESTORABLE}`,
+      [TERMINAL_STATES],
+    );
+    return row?.n ?? 0;
   }
 
   /** @throws FencedError */
