@@ -39,7 +39,7 @@ export async function runThroughWhatsApp(request: WhatsAppRunRequest): Promise<M
   await using stack = new AsyncDisposableStack();
   const bus = stack.use(await BusConnection.connect({ servers: [whatsapp.natsUrl], name: 'load' }, signal));
   const plan = { ...request.plan, companies: listenersOf(request.plan) };
-  const crew = stack.use(new BrowserCrew({ target, plan, foreseen: false, epoch: 1, workers }));
+  const crew = stack.use(new BrowserCrew({ target, plan, workers }));
   await crew.connect(signal, (connected, of) => request.onProgress({ phase: 'connecting', connected, of }));
   await sleep(SETTLE_MS);
 
@@ -47,7 +47,7 @@ export async function runThroughWhatsApp(request: WhatsAppRunRequest): Promise<M
   stack.use(subscribeEvents(bus, (message) => seen.take(message.subject, message.body)));
   const before = await observe(target, sharedMs());
   const origin = originIn(LEAD_MS);
-  await crew.begin(origin);
+  await crew.begin({ origin, plan: undefined, epoch: 1 });
   const links = new Links({ bus, whatsapp, seen, origin, signal });
   const schedule = new Schedule([{ durationMs: plan.durationMs, fromRate: plan.rate, toRate: plan.rate }]);
   const ticker = setInterval(() => void report(), 1000);

@@ -42,6 +42,8 @@ export interface Measured {
 const RATE_PER_PUBLISHER = 15_000;
 /** From the word to the first event, in ms. */
 const LEAD_MS = 300;
+/** What the browsers' processes need to foresee the time of one event, in ms. */
+const FORESEE_MS = 0.003;
 /** The joins' own reads of the stream follow 1 s and 5 s after them; the warm-up takes the rest. */
 const SETTLE_MS = 1500;
 /** Nothing new for so long means that nothing will come, in ms. */
@@ -49,24 +51,30 @@ const PATIENCE_MS = 5000;
 /** Repeated and misled events may come behind the last expected one, in ms. */
 const AFTERMATH_MS = 1000;
 
-/** Publishes by the plan and judges what the browsers were shown. @throws GeneratorError */
+/** Opens the browsers, publishes by the plan, and judges what the browsers were shown. @throws GeneratorError */
 export async function runPublished(request: RunRequest): Promise<Measured> {
-  const { plan, target, signal, workers } = request;
+  const { plan, target, signal, workers, onProgress } = request;
+  await using crew = new BrowserCrew({ target, plan, workers });
+  await crew.connect(signal, (connected, of) => onProgress({ phase: 'connecting', connected, of }));
+  await sleep(SETTLE_MS);
+  return await measure(crew, request);
+}
+
+/** One run with browsers that are there already. @throws GeneratorError */
+export async function measure(crew: BrowserCrew, request: Omit<RunRequest, 'workers'>): Promise<Measured> {
+  const { plan, target, signal } = request;
   await using stack = new AsyncDisposableStack();
   const epoch = newEpoch();
-  const crew = stack.use(new BrowserCrew({ target, plan, foreseen: true, epoch, workers }));
   const shards = Math.max(1, Math.ceil(plan.rate / RATE_PER_PUBLISHER));
   const publishers = Array.from({ length: shards }, () => stack.use(new Remote<PublisherMethods>('publisher.ts')));
-  await crew.connect(signal, (connected, of) => request.onProgress({ phase: 'connecting', connected, of }));
   await Promise.all(
     publishers.map((publisher, shard) =>
       publisher.call('prepare', { plan, transport: target.transport, epoch, shard, shards }),
     ),
   );
-  await sleep(SETTLE_MS);
-
-  const origin = originIn(LEAD_MS);
-  await crew.begin(origin);
+  const { count } = new LoadPlan(plan).schedule;
+  const origin = originIn(LEAD_MS + count * FORESEE_MS);
+  await crew.begin({ origin, plan, epoch });
   await Promise.all(publishers.map((publisher) => publisher.call('start', origin)));
   const stop = () => publishers.forEach((publisher) => void publisher.call('stop').catch(() => undefined));
   signal.addEventListener('abort', stop);
@@ -78,10 +86,7 @@ export async function runPublished(request: RunRequest): Promise<Measured> {
   ticker.draining();
 
   const sentByCompany = addCounts(reports.map((report) => report.sentByCompany));
-  const expected = new LoadPlan(plan)
-    .companiesOfSockets()
-    .reduce((sum, company) => sum + (sentByCompany[company] ?? 0), 0);
-  await crew.untilReceived(expected, PATIENCE_MS);
+  await crew.untilReceived(crew.audienceOf(sentByCompany), PATIENCE_MS);
   const after = await observe(target, sharedMs());
   await sleep(AFTERMATH_MS);
   return {
@@ -93,8 +98,8 @@ export async function runPublished(request: RunRequest): Promise<Measured> {
   };
 }
 
-/** Seconds since the epoch: above that of every earlier run, so nothing in the stream is newer than this run's events. */
-function newEpoch(): number {
+/** Above that of every earlier run, so that nothing in the stream is newer than this run's events. */
+export function newEpoch(): number {
   return Math.floor(Date.now() / 1000);
 }
 
@@ -132,7 +137,7 @@ interface Running {
 }
 
 async function reportProgress(
-  { onProgress }: RunRequest,
+  { onProgress }: Pick<RunRequest, 'onProgress'>,
   { crew, publishers, origin }: Running,
 ): Promise<(phase: 'running' | 'draining') => void> {
   const [{ received }, sent] = await Promise.all([

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Position } from '../../../shared/contract/position.ts';
 import { LoadPlan, loadCompany, type PlanOptions } from '../plan.ts';
 import { addVerdicts, EMPTY_VERDICT, SocketLedger, type Arrival, type Verdict } from '../verdict.ts';
-import { openClient, type BrowserClient, type ClientKind } from './client.ts';
+import { openClient, type ClientKind } from './client.ts';
 import { sharedMs, type Origin } from './clock.ts';
 import { encode, latencyHistogram, LatencySeries, recordMs } from './latencies.ts';
 import { takePriority } from './priority.ts';
@@ -20,6 +20,11 @@ export interface BrowserSeat {
 export interface BrowsersJob {
   readonly client: ClientKind;
   readonly seats: readonly BrowserSeat[];
+}
+
+/** One run; the same browsers may see several. */
+export interface BrowsersRun {
+  readonly origin: Origin;
   /** Times of the events by the plan; `undefined` when others publish, and latencies are not counted here. */
   readonly plan: PlanOptions | undefined;
   /** Older epochs are what earlier runs left in the stream. */
@@ -60,65 +65,60 @@ export type Published =
 /** Handshakes under way at once: a storm of them is another test. */
 const PARALLEL_HANDSHAKES = 50;
 
-class Browsers {
-  readonly #job: BrowsersJob;
-  readonly #plan: LoadPlan | undefined;
-  readonly #ledgers: SocketLedger[] = [];
-  readonly #clients: BrowserClient[] = [];
+/** What the browsers were shown in one run. */
+class Run {
+  readonly #run: BrowsersRun;
+  readonly #warmupMs: number;
+  readonly #ledgers: ReadonlyMap<BrowserSeat, SocketLedger>;
   readonly #times = new Map<string, number[]>();
   readonly #latency = latencyHistogram();
   readonly #series = new LatencySeries();
   readonly #perSecond: number[] = [];
   readonly #connects: ConnectedArrival[] = [];
-  #origin: Origin | undefined;
-  #connected = 0;
-  #received = 0;
-  #disconnects = 0;
-  #refusals = 0;
-  #lastRefusal: string | undefined;
-  #utilization = performance.eventLoopUtilization();
-  #cpu = process.cpuUsage();
+  readonly #utilization = performance.eventLoopUtilization();
+  readonly #cpu = process.cpuUsage();
+  received = 0;
 
-  constructor(job: BrowsersJob) {
-    this.#job = job;
-    this.#plan = job.plan && new LoadPlan(job.plan);
-    if (this.#plan) this.#foresee(this.#plan);
+  constructor(run: BrowsersRun, seats: readonly BrowserSeat[]) {
+    this.#run = run;
+    this.#warmupMs = run.plan?.warmupMs ?? 0;
+    this.#ledgers = new Map(seats.map((seat) => [seat, new SocketLedger(loadCompany(seat.company))]));
+    if (run.plan) this.#foresee(new LoadPlan(run.plan), seats);
   }
 
-  get progress(): BrowsersProgress {
-    return {
-      connected: this.#connected,
-      received: this.#received,
-      disconnects: this.#disconnects,
-      refusals: this.#refusals,
-      lastRefusal: this.#lastRefusal,
-    };
+  /** A state. `emitAtMs` is when the `whatsapp-connected` before it came, if one did. */
+  take(
+    seat: BrowserSeat,
+    arrival: Arrival,
+    { emitAtMs, state }: { emitAtMs: number | undefined; state: string },
+  ): void {
+    const ledger = this.#ledgers.get(seat);
+    if (!ledger || arrival.epoch < this.#run.epoch) return;
+    const atMs = emitAtMs ?? sharedMs();
+    const connected = state === 'connected';
+    const before = ledger.received;
+    if (emitAtMs !== undefined) ledger.takeConnectedEmit();
+    ledger.take(arrival, connected);
+    if (ledger.received === before) return;
+    this.received += 1;
+    const ranMs = atMs - this.#run.origin.atMs;
+    const second = Math.max(0, Math.floor(ranMs / 1000));
+    this.#perSecond[second] = (this.#perSecond[second] ?? 0) + 1;
+    if (this.#run.plan) this.#time(arrival, ranMs);
+    else if (connected) this.#connects.push({ ...arrival, atMs });
   }
 
-  /** Resolves when all have been let in at least once, or none was for a while. */
-  async connect(): Promise<void> {
-    for (const seat of this.#job.seats) {
-      while (this.#ledgers.length - this.#connected >= PARALLEL_HANDSHAKES) await sleep(2);
-      this.#open(seat);
-    }
+  /** A `whatsapp-connected` whose state never came. */
+  takeOrphan(seat: BrowserSeat): void {
+    this.#ledgers.get(seat)?.takeConnectedEmit();
   }
 
-  begin(origin: Origin): void {
-    this.#origin = origin;
-    this.#utilization = performance.eventLoopUtilization();
-    this.#cpu = process.cpuUsage();
-  }
-
-  judge(published: Published): BrowsersReport {
-    const utilization = performance.eventLoopUtilization(this.#utilization).utilization;
+  judge(published: Published): Omit<BrowsersReport, keyof BrowsersProgress> {
+    const { utilization } = performance.eventLoopUtilization(this.#utilization);
     const { user, system } = process.cpuUsage(this.#cpu);
-    const verdict = this.#ledgers
-      .map((ledger, index) => ledger.judge(this.#publishedFor(index, published)))
-      .reduce(addVerdicts, EMPTY_VERDICT);
-    for (const client of this.#clients) client.close();
+    const verdicts = [...this.#ledgers].map(([seat, ledger]) => ledger.judge(this.#publishedFor(seat, published)));
     return {
-      ...this.progress,
-      verdict,
+      verdict: verdicts.reduce(addVerdicts, EMPTY_VERDICT),
       latency: encode(this.#latency),
       perSecond: this.#series.encode(),
       receivedPerSecond: Array.from(this.#perSecond, (count) => count ?? 0),
@@ -129,34 +129,82 @@ class Browsers {
   }
 
   /** The intended times of the events of each company that has a browser here. */
-  #foresee(plan: LoadPlan): void {
-    const wanted = new Set(this.#job.seats.map(({ company }) => company));
-    const byIndex = new Map<number, number[]>();
-    for (const company of wanted) {
-      const times: number[] = [];
-      byIndex.set(company, times);
-      this.#times.set(loadCompany(company), times);
-    }
+  #foresee(plan: LoadPlan, seats: readonly BrowserSeat[]): void {
+    const byIndex = new Map(seats.map(({ company }): [number, number[]] => [company, []]));
+    for (const [company, times] of byIndex) this.#times.set(loadCompany(company), times);
     for (let event = 0; event < plan.schedule.count; event += 1) {
       byIndex.get(plan.companyOf(event))?.push(plan.schedule.timeOf(event));
     }
   }
 
-  #open({ url, token, company }: BrowserSeat): void {
-    const companyId = loadCompany(company);
-    const ledger = new SocketLedger(companyId);
-    let wasConnected = false;
+  #time({ companyId, seq }: Arrival, ranMs: number): void {
+    const dueMs = this.#times.get(companyId)?.[seq - 1];
+    if (dueMs === undefined || dueMs < this.#warmupMs) return;
+    recordMs(this.#latency, ranMs - dueMs);
+    this.#series.record(Math.floor(dueMs / 1000), ranMs - dueMs);
+  }
+
+  #publishedFor({ company }: BrowserSeat, published: Published): readonly Position[] {
+    if (published.kind === 'listed') return published.positions.get(loadCompany(company)) ?? [];
+    const sent = published.sentByCompany[company] ?? 0;
+    return Array.from({ length: sent }, (_, seq) => ({ epoch: this.#run.epoch, seq: seq + 1 }));
+  }
+}
+
+class Browsers {
+  readonly #job: BrowsersJob;
+  #opened = 0;
+  #connected = 0;
+  #disconnects = 0;
+  #refusals = 0;
+  #lastRefusal: string | undefined;
+  #run: Run | undefined;
+
+  constructor(job: BrowsersJob) {
+    this.#job = job;
+  }
+
+  get progress(): BrowsersProgress {
+    return {
+      connected: this.#connected,
+      received: this.#run?.received ?? 0,
+      disconnects: this.#disconnects,
+      refusals: this.#refusals,
+      lastRefusal: this.#lastRefusal,
+    };
+  }
+
+  /** Resolves when all have been opened; the last of them may still be on their way in. */
+  async connect(): Promise<void> {
+    for (const seat of this.#job.seats) {
+      while (this.#opened - this.#connected >= PARALLEL_HANDSHAKES) await sleep(2);
+      this.#opened += 1;
+      this.#open(seat);
+    }
+  }
+
+  begin(run: BrowsersRun): void {
+    this.#run = new Run(run, this.#job.seats);
+    this.#disconnects = 0;
+  }
+
+  judge(published: Published): BrowsersReport {
+    if (!this.#run) throw new Error('not begun');
+    return { ...this.progress, ...this.#run.judge(published) };
+  }
+
+  #open(seat: BrowserSeat): void {
+    const { url, token, company } = seat;
     let emitAtMs: number | undefined;
-    this.#ledgers.push(ledger);
-    const client = openClient(
+    openClient(
       this.#job.client,
-      { url, token, companyId },
+      { url, token, companyId: loadCompany(company) },
       {
         onConnected: () => {
-          if (!wasConnected) this.#connected += 1;
-          wasConnected = true;
+          this.#connected += 1;
         },
         onDisconnected: () => {
+          this.#connected -= 1;
           this.#disconnects += 1;
         },
         onRefused: (reason) => {
@@ -164,51 +212,15 @@ class Browsers {
           this.#lastRefusal = reason;
         },
         onConnectedEmit: () => {
-          // Two in a row: the first one's state never came.
-          if (emitAtMs !== undefined) ledger.takeConnectedEmit();
+          if (emitAtMs !== undefined) this.#run?.takeOrphan(seat);
           emitAtMs = sharedMs();
         },
         onState: (arrival, state) => {
-          const atMs = emitAtMs ?? sharedMs();
-          const hadEmit = emitAtMs !== undefined;
+          this.#run?.take(seat, arrival, { emitAtMs, state });
           emitAtMs = undefined;
-          if (!this.#origin || arrival.epoch < this.#job.epoch) return;
-          this.#take(ledger, arrival, { atMs, hadEmit, connected: state === 'connected' });
         },
       },
     );
-    this.#clients.push(client);
-  }
-
-  #take(
-    ledger: SocketLedger,
-    arrival: Arrival,
-    { atMs, hadEmit, connected }: { atMs: number; hadEmit: boolean; connected: boolean },
-  ): void {
-    const before = ledger.received;
-    if (hadEmit) ledger.takeConnectedEmit();
-    ledger.take(arrival, connected);
-    if (ledger.received === before || !this.#origin) return;
-    this.#received += 1;
-    const ranMs = atMs - this.#origin.atMs;
-    const second = Math.max(0, Math.floor(ranMs / 1000));
-    this.#perSecond[second] = (this.#perSecond[second] ?? 0) + 1;
-    if (!this.#plan) {
-      if (connected) this.#connects.push({ ...arrival, atMs });
-      return;
-    }
-    const dueMs = this.#times.get(arrival.companyId)?.[arrival.seq - 1];
-    if (dueMs === undefined || dueMs < this.#plan.options.warmupMs) return;
-    recordMs(this.#latency, ranMs - dueMs);
-    this.#series.record(Math.floor(dueMs / 1000), ranMs - dueMs);
-  }
-
-  #publishedFor(index: number, published: Published): readonly Position[] {
-    const seat = this.#job.seats[index];
-    if (!seat) return [];
-    if (published.kind === 'listed') return published.positions.get(loadCompany(seat.company)) ?? [];
-    const sent = published.sentByCompany[seat.company] ?? 0;
-    return Array.from({ length: sent }, (_, seq) => ({ epoch: this.#job.epoch, seq: seq + 1 }));
   }
 }
 
@@ -226,7 +238,7 @@ export const browsersMethods = {
   },
   connect: (): Promise<void> => started().connect(),
   progress: (): BrowsersProgress => started().progress,
-  begin: (origin: Origin): void => started().begin(origin),
+  begin: (run: BrowsersRun): void => started().begin(run),
   judge: (published: Published): BrowsersReport => started().judge(published),
 };
 export type BrowsersMethods = typeof browsersMethods;

@@ -13,10 +13,6 @@ export interface ClientObserver {
   onState(arrival: Arrival, state: string): void;
 }
 
-export interface BrowserClient {
-  close(): void;
-}
-
 /**
  * `socket.io` is the client that pages use. `packets` speaks its protocol and no more, `raw` gets bare events: for
  * measurements in which the client's own work must not count.
@@ -29,18 +25,22 @@ export interface ClientOptions {
   readonly companyId: string;
 }
 
-export function openClient(kind: ClientKind, options: ClientOptions, observer: ClientObserver): BrowserClient {
+/** Opens a browser that stays until its process ends. */
+export function openClient(kind: ClientKind, options: ClientOptions, observer: ClientObserver): void {
   switch (kind) {
     case 'socket.io':
-      return openSocketIo(options, observer);
+      openSocketIo(options, observer);
+      break;
     case 'packets':
-      return openPackets(options, observer);
+      openPackets(options, observer);
+      break;
     case 'raw':
-      return openRaw(options, observer);
+      openRaw(options, observer);
+      break;
   }
 }
 
-function openSocketIo({ url, token }: ClientOptions, observer: ClientObserver): BrowserClient {
+function openSocketIo({ url, token }: ClientOptions, observer: ClientObserver): void {
   const socket = io(`${url}${MARKETPLACE_NAMESPACE}`, {
     transports: ['websocket'],
     forceNew: true,
@@ -57,7 +57,6 @@ function openSocketIo({ url, token }: ClientOptions, observer: ClientObserver): 
     const arrival = toArrival(payload);
     if (arrival) observer.onState(arrival, payload.state);
   });
-  return { close: () => socket.disconnect() };
 }
 
 function toArrival({ sessionId, epoch, seq }: SessionStatePayload): Arrival | undefined {
@@ -65,7 +64,7 @@ function toArrival({ sessionId, epoch, seq }: SessionStatePayload): Arrival | un
 }
 
 /** Engine.IO 4 over WebSocket: `0` open, `2` ping, `3` pong, `4` message; Socket.IO: `40` connect, `42` event, `44` error. */
-function openPackets({ url, token }: ClientOptions, observer: ClientObserver): BrowserClient {
+function openPackets({ url, token }: ClientOptions, observer: ClientObserver): void {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, {
     perMessageDeflate: false,
   });
@@ -80,7 +79,6 @@ function openPackets({ url, token }: ClientOptions, observer: ClientObserver): B
   });
   socket.on('close', (code) => observer.onDisconnected(String(code)));
   socket.on('error', (error) => observer.onRefused(error.message));
-  return { close: () => socket.terminate() };
 }
 
 function takeEvent(json: string, observer: ClientObserver): void {
@@ -91,7 +89,7 @@ function takeEvent(json: string, observer: ClientObserver): void {
   if (arrival) observer.onState(arrival, name === 'whatsapp-connected' ? 'connected' : payload.state);
 }
 
-function openRaw({ url, companyId }: ClientOptions, observer: ClientObserver): BrowserClient {
+function openRaw({ url, companyId }: ClientOptions, observer: ClientObserver): void {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/?company=${companyId}`, { perMessageDeflate: false });
   socket.on('open', () => observer.onConnected());
   socket.on('message', (message: Buffer) => {
@@ -101,5 +99,4 @@ function openRaw({ url, companyId }: ClientOptions, observer: ClientObserver): B
   });
   socket.on('close', (code) => observer.onDisconnected(String(code)));
   socket.on('error', (error) => observer.onRefused(error.message));
-  return { close: () => socket.terminate() };
 }

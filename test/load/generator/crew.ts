@@ -2,16 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { salonIdOf } from '../../../shared/contract/company-id.ts';
 import { loadCompany, LoadPlan, type PlanOptions } from '../plan.ts';
 import type { Target } from '../system/target.ts';
-import type { BrowserSeat, BrowsersMethods, BrowsersProgress, BrowsersReport, Published } from './browsers.ts';
-import type { Origin } from './clock.ts';
+import type {
+  BrowserSeat,
+  BrowsersMethods,
+  BrowsersProgress,
+  BrowsersReport,
+  BrowsersRun,
+  Published,
+} from './browsers.ts';
 import { GeneratorError, Remote } from './remote.ts';
 
 export interface CrewOptions {
   readonly target: Pick<Target, 'gatewayUrls' | 'client' | 'token'>;
-  /** Who sits where; the times of its events unless `foreseen` is false. */
+  /** Who sits where. */
   readonly plan: PlanOptions;
-  readonly foreseen: boolean;
-  readonly epoch: number;
   readonly workers: number;
 }
 
@@ -33,14 +37,12 @@ export class BrowserCrew implements AsyncDisposable {
    * @throws GeneratorError with the last refusal when they are not let in.
    */
   async connect(signal: AbortSignal, onProgress: (connected: number, of: number) => void): Promise<void> {
-    const { plan, foreseen, epoch, target } = this.#options;
+    const { plan, target } = this.#options;
     const seats = await toSeats(new LoadPlan(plan), target);
     await this.#each((worker, index) =>
       worker.call('prepare', {
         client: target.client,
         seats: seats.filter((_, seat) => seat % this.#workers.length === index),
-        plan: foreseen ? plan : undefined,
-        epoch,
       }),
     );
     const connecting = this.#each((worker) => worker.call('connect'));
@@ -61,8 +63,15 @@ export class BrowserCrew implements AsyncDisposable {
     };
   }
 
-  begin(origin: Origin): Promise<unknown> {
-    return this.#each((worker) => worker.call('begin', origin));
+  /** Starts the books anew: what was shown before counts no more. */
+  begin(run: BrowsersRun): Promise<unknown> {
+    return this.#each((worker) => worker.call('begin', run));
+  }
+
+  /** Deliveries that so many events of each company make. */
+  audienceOf(sentByCompany: Uint32Array): number {
+    const seats = new LoadPlan(this.#options.plan).companiesOfSockets();
+    return seats.reduce((sum, company) => sum + (sentByCompany[company] ?? 0), 0);
   }
 
   judge(published: Published): Promise<readonly BrowsersReport[]> {

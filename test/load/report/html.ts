@@ -1,7 +1,7 @@
 import type { Percentiles } from '../generator/latencies.ts';
 import { lineChart, type Series } from './charts.ts';
 import { formatCount, formatMiB, formatMs, formatPercent } from './format.ts';
-import type { LoadReport } from './report.ts';
+import type { LoadReport, SecondRow } from './report.ts';
 import { STYLE } from './style.ts';
 import { outcomeOf } from './text.ts';
 
@@ -127,17 +127,25 @@ function latencyChart({ seconds }: LoadReport): string {
 }
 
 function throughputChart({ seconds, options }: LoadReport): string {
-  const points = (of: (row: (typeof seconds)[number]) => number) =>
-    seconds.map((row) => ({ x: row.second, y: of(row) }));
-  const offered: Series = { name: 'offered', colour: 'var(--c)', dashed: true, points: points((row) => row.offered) };
+  const shown = withoutTail(seconds);
+  const points = (of: (row: SecondRow) => number) => shown.map((row) => ({ x: row.second, y: of(row) }));
+  const offered: Series = { name: 'offered', colour: 'var(--b)', dashed: true, points: points((row) => row.offered) };
   return lineChart({
     series: [
-      ...(options.through === 'whatsapp' ? [] : [offered]),
       { name: 'arrived', colour: 'var(--a)', points: points((row) => row.delivered) },
+      ...(options.through === 'whatsapp' ? [] : [offered]),
     ],
-    x: { ticks: secondTicks(seconds.map(({ second }) => second)), title: 'second of the run' },
+    x: { ticks: secondTicks(shown.map(({ second }) => second)), title: 'second of the run' },
     y: { scale: 'linear', format: formatCount, title: 'deliveries a second' },
   });
+}
+
+/** The last events of a run that keeps up arrive some ms into a second of their own: not a collapse of the throughput. */
+function withoutTail(seconds: readonly SecondRow[]): readonly SecondRow[] {
+  const last = seconds.at(-1);
+  const before = seconds.at(-2);
+  const isTail = last && before && last.offered === 0 && last.delivered < before.delivered / 10;
+  return isTail ? seconds.slice(0, -1) : seconds;
 }
 
 function secondTicks(seconds: readonly number[]): { at: number; text: string }[] {
