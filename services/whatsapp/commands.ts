@@ -1,12 +1,10 @@
-import { SpanKind, trace } from '@opentelemetry/api';
 import { serveAssignments, serveCommands, type CommandServer, type ServeOptions } from '../../shared/bus/commands.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
 import type { CommandErrorCode } from '../../shared/contract/command-errors.ts';
 import type { Command, CommandReply } from '../../shared/contract/commands.ts';
 import { parseCompanyId, reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { parsePhoneNumber } from '../../shared/contract/phone-number.ts';
-import { COMMANDS_TEMPLATE } from '../../shared/contract/subjects.ts';
-import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
+import { processTraced } from '../../shared/instruments/command-tracing.ts';
 import type { Instruments } from './instruments.ts';
 import type { Lease } from './lease.ts';
 import { isCodeOnItsWay } from './session/code-steps.ts';
@@ -26,7 +24,6 @@ export interface CommandsOptions {
   readonly allowLoad: boolean;
 }
 
-const tracer = trace.getTracer('whatsapp');
 /** What is left of a command's time for the way back, in ms. */
 const ANSWER_MARGIN_MS = 100;
 
@@ -51,23 +48,8 @@ export class Commands {
   }
 
   #traced(command: Command): Promise<CommandReply> {
-    const attributes = {
-      [ATTRIBUTES.companyId]: command.companyId,
-      [ATTRIBUTES.operationName]: command.name,
-      [ATTRIBUTES.operationType]: 'process',
-      [ATTRIBUTES.messagingSystem]: 'nats',
-      [ATTRIBUTES.destinationTemplate]: COMMANDS_TEMPLATE,
-    };
-    const options = { kind: SpanKind.CONSUMER, attributes };
-    return tracer.startActiveSpan(`process ${COMMANDS_TEMPLATE}`, options, async (span) => {
-      try {
-        const reply = await this.handle(command);
-        if (!reply.ok) span.setAttribute(ATTRIBUTES.errorType, reply.error.code);
-        return reply;
-      } finally {
-        span.end();
-      }
-    });
+    const companyId = parseCompanyId(command.companyId);
+    return processTraced(this.#options.instruments.messaging, companyId, command, () => this.handle(command));
   }
 
   /** Never refuses by rejecting, except for failures of the store and the stream, which are answered `INTERNAL`. */

@@ -1,36 +1,41 @@
-import type { ConnectionStatus } from '../../shared/bus/connection-status.ts';
+import type { PublishRetry } from '../../shared/bus/confirmed-publisher.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import type { OrderedEvent } from '../../shared/contract/events.ts';
 import { SESSION_STATES, isTerminal, type SessionState } from '../../shared/contract/session-state.ts';
+import { BusInstruments } from '../../shared/instruments/bus-instruments.ts';
+import { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { Metrics } from '../../shared/telemetry/metrics.ts';
-import type { Exemplar, PublishTimings } from './publisher.ts';
+import type { Exemplar, Metrics } from '../../shared/telemetry/metrics.ts';
+import { Throttle } from '../../shared/telemetry/throttle.ts';
+import type { PublishTimings } from './publisher.ts';
 import { maskPhoneNumber } from './session/account.ts';
-import type { CloseReason } from './session/close-reason.ts';
+import { CLOSE_REASONS, type CloseReason } from './session/close-reason.ts';
 import type { CodeFailure } from './session/machine.ts';
 import type { MigrationReport } from './store/migrate.ts';
 
-const ROLE = { role: 'whatsapp' } as const;
+/** An outage stops the publishes of all sessions at once. */
+const RETRY_LOG_PERIOD_MS = 10_000;
 
 /** How a session came to be open: with a QR, with a pairing code, or with credentials it already had. */
 export type OpenKind = 'qr' | 'pairing_code' | 'resume';
 
 /** One method per thing that happens: its log line and its metrics together, so that they cannot drift. */
 export class Instruments {
+  readonly bus: BusInstruments;
+  readonly messaging: MessagingInstruments;
   readonly #logger: Logger;
+  readonly #throttle = new Throttle(RETRY_LOG_PERIOD_MS, () => performance.now());
   readonly #stages;
   readonly #connects;
   readonly #disconnects;
   readonly #timeToOpen;
   readonly #retries;
   readonly #queueDepth;
-  readonly #natsConnected;
-  readonly #natsReconnects;
-  readonly #natsDisconnects;
-  readonly #natsRtt;
   readonly #metrics: Metrics;
 
   constructor(logger: Logger, metrics: Metrics) {
+    this.bus = new BusInstruments(logger, metrics, 'whatsapp');
+    this.messaging = new MessagingInstruments(metrics);
     this.#logger = logger;
     this.#metrics = metrics;
     this.#stages = metrics.histogram('whatsapp_event_stage_duration_seconds');
@@ -39,11 +44,8 @@ export class Instruments {
     this.#timeToOpen = metrics.histogram('whatsapp_time_to_open_seconds');
     this.#retries = metrics.counter('publish_retries_total');
     this.#queueDepth = metrics.gauge('publish_queue_depth');
-    this.#natsConnected = metrics.gauge('nats_client_connected');
-    this.#natsReconnects = metrics.counter('nats_client_reconnects_total');
-    this.#natsDisconnects = metrics.counter('nats_client_disconnects_total');
-    this.#natsRtt = metrics.gauge('nats_client_rtt_seconds');
-    this.#natsConnected.set(ROLE, 0);
+    // Rates and alerts need the series before the first one.
+    for (const reason of CLOSE_REASONS) this.#disconnects.inc({ reason }, 0);
   }
 
   /** The states of all sessions, asked for at each scrape. */
@@ -56,13 +58,13 @@ export class Instruments {
   }
 
   /** Call inside the event's span: the line then carries its trace id. */
-  published(event: OrderedEvent, { prepareS, publishS }: PublishTimings, exemplar: Exemplar): void {
-    const { type, epoch, seq, phoneNumber, republished = false } = event;
+  published(event: OrderedEvent, { prepareS, publishS }: PublishTimings, exemplar: Exemplar | undefined): void {
+    const { type, id, phoneNumber, republished = false } = event;
     const fields = {
       ...companyOf(event.companyId),
       event: type,
-      epoch,
-      seq,
+      id,
+      outcome: 'stored',
       republished,
       ...(phoneNumber && { phone: maskPhoneNumber(phoneNumber) }),
       ...(!republished && { prepareMs: toMs(prepareS), publishMs: toMs(publishS) }),
@@ -85,8 +87,14 @@ export class Instruments {
     this.#logger.error({ ...companyOf(companyId), event, err }, 'event not published');
   }
 
-  publishRetried(): void {
+  publishRetried({ companyId, id, attempt, error }: PublishRetry): void {
     this.#retries.inc();
+    this.#throttle.run(error.code, (suppressed) => {
+      this.#logger.warn(
+        { ...companyOf(companyId), id, attempt, code: error.code, reason: error.message, suppressed },
+        'publish not confirmed; trying again',
+      );
+    });
   }
 
   queueDepth(events: number): void {
@@ -99,11 +107,15 @@ export class Instruments {
     this.#logger.debug({ ...companyOf(companyId), kind, seconds }, 'whatsapp socket opened');
   }
 
-  /** `hadOpened`: the socket was open before; otherwise the attempt failed. */
+  /** `hadOpened`: the socket was open before, and its end is as rare as a connect; otherwise the attempt failed. */
   socketClosed(companyId: CompanyId, reason: CloseReason, hadOpened: boolean): void {
     this.#disconnects.inc({ reason });
     if (!hadOpened && reason !== 'restart-required') this.#connects.inc({ result: reason });
-    this.#logger.debug({ ...companyOf(companyId), reason, hadOpened }, 'whatsapp socket closed');
+    const isForPeople = hadOpened && reason !== 'restart-required';
+    this.#logger[isForPeople ? 'info' : 'debug'](
+      { ...companyOf(companyId), reason, hadOpened },
+      'whatsapp socket closed',
+    );
   }
 
   socketFailed(companyId: CompanyId, err: unknown): void {
@@ -172,48 +184,6 @@ export class Instruments {
   streamFailed(err: unknown): void {
     this.#logger.error({ err }, 'the stream is not usable');
   }
-
-  natsRtt(ms: number): void {
-    this.#natsRtt.set(ROLE, ms / 1000);
-  }
-
-  natsStatus(status: ConnectionStatus): void {
-    switch (status.kind) {
-      case 'connected':
-        this.#natsConnected.set(ROLE, 1);
-        this.#logger.info({ server: status.server }, 'nats connected');
-        break;
-      case 'reconnected':
-        this.#natsConnected.set(ROLE, 1);
-        this.#natsReconnects.inc(ROLE);
-        this.#logger.info({ server: status.server }, 'nats reconnected');
-        break;
-      case 'disconnected':
-        this.#natsConnected.set(ROLE, 0);
-        this.#natsDisconnects.inc({ reason: status.reason });
-        this.#logger.warn({ server: status.server, reason: status.reason }, 'nats disconnected');
-        break;
-      case 'closed':
-        this.#natsConnected.set(ROLE, 0);
-        if (status.error !== undefined) this.#logger.error({ err: status.error }, 'nats connection closed');
-        break;
-      case 'listener-failed':
-        this.#logger.error({ err: status.error }, 'nats listener failed');
-        break;
-      case 'waiting':
-        this.#logger.warn({ attempt: status.attempt, code: status.error.code }, 'waiting for nats');
-        break;
-      case 'slow-consumer':
-      case 'error':
-        this.#logger.warn(status, 'nats error');
-        break;
-      case 'reconnecting':
-      case 'lame-duck':
-      case 'servers-changed':
-        this.#logger.debug(status, 'nats status');
-        break;
-    }
-  }
 }
 
 /** The attribute by which logs and traces of one company are found. */
@@ -221,8 +191,8 @@ function companyOf(companyId: string): { readonly 'company.id': string } {
   return { 'company.id': companyId };
 }
 
-function withExemplar<L extends object>(labels: L, value: number, exemplar: Exemplar) {
-  return { labels, value, ...(exemplar && { exemplarLabels: { ...exemplar } }) };
+function withExemplar<L extends object>(labels: L, value: number, exemplar: Exemplar | undefined) {
+  return { labels, value, ...(exemplar && { exemplarLabels: exemplar }) };
 }
 
 function toMs(seconds: number): number {

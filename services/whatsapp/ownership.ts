@@ -75,7 +75,7 @@ export class Ownership implements AsyncDisposable {
     });
     this.#publisher = new ConfirmedPublisher(bus, {
       streams,
-      onRetry: () => instruments.publishRetried(),
+      onRetry: (retry) => instruments.publishRetried(retry),
       onQueueDepth: (depth) => instruments.queueDepth(depth),
       onStreamMissing: () => void this.#streamWatch?.check(),
     });

@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes, type Span } from '@opentelemetry/api';
+import { SpanKind, trace, type Attributes } from '@opentelemetry/api';
 import type { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import type { PublishOutcome } from '../../shared/bus/publish-attempt.ts';
 import { injectTraceContext } from '../../shared/bus/trace-context.ts';
@@ -6,9 +6,11 @@ import type { CompanyId } from '../../shared/contract/company-id.ts';
 import type { OrderedEvent } from '../../shared/contract/events.ts';
 import { cloudEventHeaders } from '../../shared/contract/headers.ts';
 import type { Position } from '../../shared/contract/position.ts';
-import { EVENTS_TEMPLATE, eventsSubject } from '../../shared/contract/subjects.ts';
+import { EVENTS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
+import { publishEventSpan } from '../../shared/telemetry/messaging-spans.ts';
 import { CONNECT_SPAN, EVENT_SPAN } from '../../shared/telemetry/span-names.ts';
+import { endSpanWith, exemplarOf } from '../../shared/telemetry/spans.ts';
 import type { Instruments } from './instruments.ts';
 import { toOrderedEvent, type EventDraft } from './session/session-event.ts';
 
@@ -68,9 +70,9 @@ export class EventPublisher {
     };
     const name = event.type === 'connected' ? CONNECT_SPAN : EVENT_SPAN;
     return tracer.startActiveSpan(name, options, (root) =>
-      endSpan(root, async () => {
+      endSpanWith(root, async () => {
         const outcome = await this.#send(companyId, position, event);
-        root.setAttribute('outcome', outcome.kind);
+        root.setAttribute(ATTRIBUTES.outcome, outcome.kind);
         if (outcome.kind !== 'stored') {
           this.#options.instruments.publishRefused(event, outcome.kind);
           return outcome;
@@ -86,24 +88,18 @@ export class EventPublisher {
   }
 
   #send(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
-    const options = { kind: SpanKind.PRODUCER, attributes: publishAttributes(companyId, event) };
-    return tracer.startActiveSpan(`publish ${EVENTS_TEMPLATE}`, options, (span) =>
-      endSpan(span, () => {
+    const { name, options } = publishEventSpan(companyId, event.id);
+    return tracer.startActiveSpan(name, options, (span) =>
+      endSpanWith(span, () => {
         const headers: Record<string, string> = { ...cloudEventHeaders(event, this.#options.source) };
         injectTraceContext(headers);
         const body = encoder.encode(JSON.stringify(event));
-        return this.#options.publisher.publish(companyId, { id: event.id, position, body, headers });
+        const { publisher, instruments } = this.#options;
+        const message = { id: event.id, position, body, headers };
+        return instruments.messaging.send('publish', EVENTS_TEMPLATE, () => publisher.publish(companyId, message));
       }),
     );
   }
-}
-
-/** The labels of an exemplar; `undefined` for a span that nobody will find. */
-export type Exemplar = { readonly trace_id: string; readonly span_id: string } | undefined;
-
-function exemplarOf(span: Span): Exemplar {
-  const { traceId, spanId, traceFlags } = span.spanContext();
-  return traceFlags & TraceFlags.SAMPLED ? { trace_id: traceId, span_id: spanId } : undefined;
 }
 
 function rootAttributes(event: OrderedEvent): Attributes {
@@ -113,27 +109,4 @@ function rootAttributes(event: OrderedEvent): Attributes {
     [ATTRIBUTES.sessionState]: event.state,
     [ATTRIBUTES.synthetic]: event.synthetic === true,
   };
-}
-
-function publishAttributes(companyId: CompanyId, event: OrderedEvent): Attributes {
-  return {
-    [ATTRIBUTES.messagingSystem]: 'nats',
-    [ATTRIBUTES.operationName]: 'publish',
-    [ATTRIBUTES.operationType]: 'send',
-    [ATTRIBUTES.destinationName]: eventsSubject(companyId),
-    [ATTRIBUTES.destinationTemplate]: EVENTS_TEMPLATE,
-    [ATTRIBUTES.messageId]: event.id,
-  };
-}
-
-async function endSpan<T>(span: Span, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    span.setAttribute(ATTRIBUTES.errorType, error instanceof Error ? error.name : 'unknown');
-    span.setStatus({ code: SpanStatusCode.ERROR });
-    throw error;
-  } finally {
-    span.end();
-  }
 }

@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { serveClock } from '../../shared/bus/clock-offset.ts';
 import { BusConnection } from '../../shared/bus/connection.ts';
 import { servePing } from '../../shared/bus/ping.ts';
 import { ensureStreams, type StreamOptions } from '../../shared/bus/streams.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
+import { watchRoundTrip } from '../../shared/instruments/bus-instruments.ts';
 import type { Service } from '../../shared/lifecycle/run.ts';
+import { readVersion } from '../../shared/lifecycle/version.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { createProcessMetrics } from '../../shared/telemetry/metrics.ts';
 import type { WhatsAppConfig } from './config.ts';
@@ -37,8 +38,6 @@ export interface WhatsAppService extends Service {
   readonly pool: SessionPool;
   readonly failed: Promise<never>;
 }
-
-const RTT_INTERVAL_MS = 10_000;
 
 /**
  * Starts the service: health first, then database, NATS and streams, and at last the sessions, which are brought back
@@ -80,13 +79,14 @@ export async function startWhatsApp(
   const { socketTimes: times, versionUrl } = overrides;
   const client = await loadClient(store, { config: config.whatsapp, logger, times, versionUrl });
 
-  const observer = { onStatus: instruments.natsStatus.bind(instruments) };
-  const bus = stack.use(await BusConnection.connect({ ...config.nats, name: 'whatsapp', observer }, stopping));
+  const bus = stack.use(
+    await BusConnection.connect({ ...config.nats, name: 'whatsapp', observer: instruments.bus }, stopping),
+  );
   parts.bus = bus;
   bus.onClosed(() => fail(new Error('the NATS connection is closed for good')));
   const streams: StreamOptions = { replicas: config.streamReplicas, mayChange: true };
   await ensureStreams(bus, { ...streams, ...(stopping && { signal: stopping }) });
-  stack.defer(measureRtt(bus, instruments));
+  stack.use(watchRoundTrip(bus, instruments.bus));
   const leaseInstruments = new LeaseInstruments(logger, metrics);
   const ownership = new Ownership({
     config,
@@ -142,23 +142,4 @@ function guardRejections(instruments: Instruments, fail: (error: unknown) => voi
   };
   process.on('unhandledRejection', onRejection);
   return () => void process.off('unhandledRejection', onRejection);
-}
-
-function measureRtt(bus: BusConnection, instruments: Instruments): () => void {
-  const timer = setInterval(() => {
-    // Without a connection there is nothing to measure, and the connection itself says so.
-    void bus.rtt().then(
-      (ms) => instruments.natsRtt(ms),
-      () => undefined,
-    );
-  }, RTT_INTERVAL_MS);
-  timer.unref();
-  return () => clearInterval(timer);
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }

@@ -110,7 +110,7 @@ describe('with the QR times of WhatsApp', () => {
     }
     const connects = system.logs.filter((line) => line.msg === 'whatsapp connected' && line['company.id'] === salon);
     expect(connects).toHaveLength(1);
-    expect(connects[0]).toMatchObject({ level: 30, epoch: 1, seq: 4, prepareMs: expect.any(Number) as unknown });
+    expect(connects[0]).toMatchObject({ level: 30, id: `${salon}:1:4`, prepareMs: expect.any(Number) as unknown });
   });
 
   test('unlinking on the phone logs the session out and leaves nothing of it', async () => {
