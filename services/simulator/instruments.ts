@@ -22,6 +22,12 @@ export class SimulatorInstruments {
     this.#logger.warn({ connection, code, reason: message }, 'client refused');
   }
 
+  /** Counted like a refusal; the phone asks for the message once more. */
+  messageUnreadable(sender: Device, { code, message }: ProtocolError): void {
+    this.#rejections.set(code, (this.#rejections.get(code) ?? 0) + 1);
+    this.#logger.warn({ ...nameOf(sender), code, reason: message }, 'message cannot be read');
+  }
+
   connectionFailed(connection: number, err: unknown): void {
     this.#logger.error({ connection, err }, 'connection failed');
   }

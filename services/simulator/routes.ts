@@ -5,6 +5,7 @@ import { addHealthRoutes } from '../../shared/http/health.ts';
 import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { SimulatorInstruments } from './instruments.ts';
+import { addMessageRoutes } from './message-routes.ts';
 import type { Page } from './page-assets.ts';
 import type { Directory } from './people/directory.ts';
 import type { PhoneDesk } from './people/phone-desk.ts';
@@ -38,6 +39,9 @@ export interface RouteParts {
  * | `POST /phones/:id/scan`             | `{qr}`: the text of the QR              | `DeviceView`, when the link is complete |
  * | `POST /phones/:id/pairing-code`     | `{code}`: as a device shows it          | `DeviceView`, when the link is complete |
  * | `POST /phones/:id/unlink`           | `{device?}`: one index, else all        | `{unlinked: [jid]}`                     |
+ * | `GET /phones/:id/messages`          |                                         | `MessageView[]`, oldest first           |
+ * | `POST /phones/:id/messages`         | `{to, text}` or `{to, reaction: {messageId, emoji}}`, `address?` | 201 `MessageView` |
+ * | `POST /phones/:id/messages/:messageId/read` |                                 | `MessageView`                           |
  * | `GET /devices`                      |                                         | `DeviceView[]`                          |
  * | `POST /devices/:jid/disconnect`     | `{how: 'close' \| 'cut'}`               | `{jid, how}`                            |
  * | `GET /screens`                      |                                         | `Screen[]`: what salons show now        |
@@ -50,10 +54,11 @@ export interface RouteParts {
  * `PhoneView` is `{id, phoneNumber, lid, name, business, devices, codeRequest?}` with `codeRequest` `{platform,
  * expiresAt}` while a device waits for its code, `DeviceView` is `{jid, lid, phone, device, platform, linkedAt, online}`
  * with `linkedAt` in ms since the epoch and `phone` the phone's id, `Screen` is `{companyId, expiresAt}` with `qr` or
- * `code: {text, phoneNumber}`. Times are in ms since the epoch. The scenarios are those of `scenarios.ts`; the name
- * `normal` ends a selection. Codes of refusals: 400 `BAD_BODY`, `PHONE_INVALID`, `QR_INVALID`, `CODE_INVALID`,
+ * `code: {text, phoneNumber}`, `MessageView` is `{id, direction: 'in' | 'out', peer, at, status?}` with `text` or `reaction`,
+ * `status` `sent`, `delivered` or `read`; `address` is `lid` (default) or `pn`: which addresses the message names. Times are in ms since the epoch. The scenarios are those of `scenarios.ts`; the name
+ * `normal` ends a selection. Codes of refusals: 400 `BAD_BODY`, `PHONE_INVALID`, `QR_INVALID`, `CODE_INVALID`, `MESSAGE_INVALID`,
  * `SCENARIO_UNKNOWN`, `SCENARIO_PARAM_INVALID`, `SCENARIO_SCOPE_INVALID`; 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`,
- * `QR_UNKNOWN`, `CODE_NOT_REQUESTED`; 409 `PHONE_EXISTS`, `QR_MISMATCH`, `CODE_WRONG`, `PASSKEY_REQUIRED`,
+ * `QR_UNKNOWN`, `CODE_NOT_REQUESTED`, `MESSAGE_UNKNOWN`; 409 `PHONE_EXISTS`, `QR_MISMATCH`, `CODE_WRONG`, `PASSKEY_REQUIRED`,
  * `DEVICE_OFFLINE`, `LINK_REFUSED` (the client did not accept the link); 410 `QR_EXPIRED`, `QR_USED`, `CODE_EXPIRED`;
  * 504 `LINK_TIMEOUT`.
  */
@@ -63,6 +68,7 @@ export function createApp(parts: RouteParts): Koa {
   addPageRoutes(router, parts.page);
   addPhoneRoutes(router, parts);
   addDeviceRoutes(router, parts);
+  addMessageRoutes(router, parts.phones);
   addScenarioRoutes(router, parts.scenarios);
   router.get('/root-key', (ctx) => {
     ctx.type = 'text/plain';
@@ -144,6 +150,8 @@ const STATUS_OF_CODE: Readonly<Record<PhoneError['code'], number>> = {
   PHONE_EXISTS: 409,
   QR_MISMATCH: 409,
   CODE_INVALID: 400,
+  MESSAGE_INVALID: 400,
+  MESSAGE_UNKNOWN: 404,
   CODE_NOT_REQUESTED: 404,
   CODE_EXPIRED: 410,
   CODE_WRONG: 409,

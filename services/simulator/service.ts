@@ -8,6 +8,10 @@ import { SimulatorInstruments } from './instruments.ts';
 import { Page } from './page-assets.ts';
 import { Directory, type PhoneRequest } from './people/directory.ts';
 import { PhoneDesk } from './people/phone-desk.ts';
+import { jidOf } from './people/stored-state.ts';
+import { Chats } from './post/chats.ts';
+import { Messenger } from './post/messenger.ts';
+import { PostOffice } from './post/post-office.ts';
 import { createCertificateChain } from './protocol/certificate-chain.ts';
 import type { ServerIdentity } from './protocol/noise-responder.ts';
 import { generateKeyPair } from './protocol/x25519.ts';
@@ -20,6 +24,7 @@ import { PairingDesk } from './server/pairing-desk.ts';
 import type { QrTiming } from './server/registration.ts';
 import { SessionRegistry } from './server/session-registry.ts';
 import { WEBSOCKET_PATH, WhatsAppServer } from './server/whatsapp-server.ts';
+import { SignalDesk } from './signal/signal-desk.ts';
 
 /** How the simulated WhatsApp behaves. What is left out is as WhatsApp does it. */
 interface Behaviour {
@@ -89,10 +94,17 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const pairing = new PairingDesk(now);
   const codes = new CodeRequests(now);
   const sessions = new SessionRegistry();
+  const signals = await SignalDesk.open(options.dataDir, directory);
+  const [post, chats] = [new PostOffice(), new Chats()];
+  const messenger = new Messenger({ directory, signals, post, chats, instruments, now });
+  directory.watchRemovals((device) => {
+    post.forget(jidOf(device));
+    signals.forget(device);
+  });
   const screens: Screens = new Screens(now, () => scenarios.reconsider());
   const scenarios = new ScenarioDesk(screens);
   if (options.nats) stack.use(watchScreens(options.nats, screens, instruments));
-  const phones = new PhoneDesk({ directory, pairing, codes, sessions, instruments });
+  const phones = new PhoneDesk({ directory, pairing, codes, sessions, chats, messenger, instruments });
   const app = createApp({
     logger,
     instruments,
@@ -115,6 +127,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     codes,
     scenarios,
     sessions,
+    post,
+    messenger,
+    signals,
     instruments,
     now,
     ...toBehaviour(options),

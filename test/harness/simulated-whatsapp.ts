@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import type { AuthenticationState, UserFacingSocketConfig } from '@whiskeysockets/baileys';
 import pino from 'pino';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../services/simulator/service.ts';
+import { guardConsole } from '../../services/whatsapp/session/console-guard.ts';
 import { BaileysClient, trustStrictly } from './baileys-client.ts';
+
+// libsignal prints whole sessions.
+guardConsole();
 
 /** Numbers of the phones that a simulator starts with. */
 export const ANNA = '79990000001';

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Directory } from './directory.ts';
 import type { Device } from './stored-state.ts';
 
+const preKeys = (count: number) => Array.from({ length: count }, (_, id) => ({ id, key: Buffer.alloc(32, id) }));
+
 const DEVICE: Device = {
   phoneNumber: '79990000001',
   device: 1,
@@ -14,7 +16,7 @@ const DEVICE: Device = {
   identityKey: Buffer.alloc(32, 2),
   registrationId: 1337,
   signedPreKey: { id: 1, key: Buffer.alloc(32, 3), signature: Buffer.alloc(64, 4) },
-  preKeys: 0,
+  preKeys: [],
 };
 const JID = '79990000001:1@s.whatsapp.net';
 
@@ -35,11 +37,11 @@ describe('a folder opened again', () => {
     const before = await open();
     await before.addPhone({ phoneNumber: '79990000777', name: 'Seven' });
     await before.addDevice(DEVICE);
-    await before.updateKeys(JID, { preKeys: 812 });
+    await before.updateKeys(JID, { preKeys: preKeys(812) });
     const after = await open();
     expect(after.rootKey).toEqual(before.rootKey);
     expect(after.phones()).toEqual(before.phones());
-    expect(after.device(JID)).toEqual({ ...DEVICE, preKeys: 812 });
+    expect(after.device(JID)).toEqual({ ...DEVICE, preKeys: preKeys(812) });
   });
 
   test('never gives an index to two devices', async () => {
@@ -71,9 +73,9 @@ describe('a device that was removed', () => {
   test('does not come back through an upload that was under way', async () => {
     const directory = await open();
     await directory.addDevice(DEVICE);
-    const upload = directory.updateKeys(JID, { preKeys: 812 });
+    const upload = directory.updateKeys(JID, { preKeys: preKeys(812) });
     const removal = directory.removeDevice(DEVICE);
-    const late = directory.updateKeys(JID, { preKeys: 5 });
+    const late = directory.updateKeys(JID, { preKeys: preKeys(5) });
     await Promise.all([upload, removal, late]);
     expect(directory.device(JID)).toBeUndefined();
     expect(await readdir(join(folder, 'devices'))).toEqual([]);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { generateKeyPair, toKeyPair, type KeyPair } from '../protocol/x25519.ts';
+import type { Address } from './address.ts';
 import { StateCorruptedError, readJson, readJsonFolder, removeJson, writeJson } from './json-file.ts';
 import { PhoneError } from './phone-error.ts';
 import {
@@ -13,6 +14,7 @@ import {
   toStoredPhone,
   type Device,
   type Phone,
+  type PreKey,
 } from './stored-state.ts';
 
 /** What a new phone is; anything left out is chosen. */
@@ -39,6 +41,7 @@ export class Directory {
   readonly #phones = new Map<string, Phone>();
   readonly #devices = new Map<string, Device>();
   #lastWrite: Promise<void> = Promise.resolve();
+  #onRemoved: (device: Device) => void = () => undefined;
 
   private constructor(dataDir: string, rootKey: KeyPair) {
     this.#dataDir = dataDir;
@@ -77,6 +80,22 @@ export class Directory {
 
   phoneOfLid(lid: string): Phone | undefined {
     return this.phones().find((phone) => phone.lid === lid);
+  }
+
+  /** The phone behind an address, by number or LID, whatever the device. */
+  phoneOf({ user, server }: Address): Phone | undefined {
+    return server === 'lid' ? this.phoneOfLid(user) : this.phone(user);
+  }
+
+  /** The linked device behind an address. */
+  deviceOf(address: Address): Device | undefined {
+    const phone = this.phoneOf(address);
+    return phone && this.device(jidOf({ phoneNumber: phone.id, device: address.device }));
+  }
+
+  /** The one listener of devices that are removed. */
+  watchRemovals(onRemoved: (device: Device) => void): void {
+    this.#onRemoved = onRemoved;
   }
 
   devices(): readonly Device[] {
@@ -124,9 +143,16 @@ export class Directory {
     if (current) await this.addDevice({ ...current, ...keys });
   }
 
+  /** Takes one prekey of the device for somebody's new session with it; `undefined` when none is left. */
+  async claimPreKey(jid: string): Promise<PreKey | undefined> {
+    const [claimed, ...preKeys] = this.#devices.get(jid)?.preKeys ?? [];
+    if (claimed) await this.updateKeys(jid, { preKeys });
+    return claimed;
+  }
+
   /** From now on the device cannot log in. */
   async removeDevice(device: Device): Promise<void> {
-    this.#devices.delete(jidOf(device));
+    if (this.#devices.delete(jidOf(device))) this.#onRemoved(device);
     await this.#write(() => removeJson(this.#devicePath(device)));
   }
 

@@ -127,6 +127,6 @@ function toDevice(phone: Phone, { client, noiseKey }: Registration, device: numb
     identityKey,
     registrationId,
     signedPreKey,
-    preKeys: 0,
+    preKeys: [],
   };
 }

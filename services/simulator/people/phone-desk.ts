@@ -1,4 +1,8 @@
 import type { SimulatorInstruments } from '../instruments.ts';
+import type { Chats, MessageView } from '../post/chats.ts';
+import type { Content } from '../post/message-content.ts';
+import type { AddressKind } from '../post/message-stanza.ts';
+import type { Messenger } from '../post/messenger.ts';
 import type { CodeRequests } from '../server/code-requests.ts';
 import type { PairingDesk } from '../server/pairing-desk.ts';
 import type { SessionRegistry } from '../server/session-registry.ts';
@@ -35,8 +39,19 @@ export interface PhoneDeskParts {
   readonly pairing: PairingDesk;
   readonly codes: CodeRequests;
   readonly sessions: SessionRegistry;
+  readonly chats: Chats;
+  readonly messenger: Messenger;
   readonly instruments: SimulatorInstruments;
 }
+
+export interface WriteRequest {
+  /** The phone number. */
+  readonly to: string;
+  readonly content: Content;
+  readonly kind?: AddressKind | undefined;
+}
+
+const MAX_TEXT_LENGTH = 4_096;
 
 /** What the owners of the phones do: scan a QR, type a code, unlink a device, look at the list, pull the plug. */
 export class PhoneDesk {
@@ -97,6 +112,30 @@ export class PhoneDesk {
       instruments.unlinked(device, 'phone');
     }
     return devices.map(jidOf);
+  }
+
+  /**
+   * What the phone shows of its chats, oldest first.
+   * @throws PhoneError PHONE_UNKNOWN
+   */
+  messages(phoneId: string): readonly MessageView[] {
+    return this.#parts.chats.of(this.#phone(phoneId).id);
+  }
+
+  /**
+   * Writes to another phone, or to its own account. The linked devices of both get it.
+   * @throws PhoneError PHONE_UNKNOWN, MESSAGE_INVALID, MESSAGE_UNKNOWN
+   */
+  async write(phoneId: string, { to, content, kind }: WriteRequest): Promise<MessageView> {
+    if ('text' in content && (content.text === '' || content.text.length > MAX_TEXT_LENGTH)) {
+      throw new PhoneError('MESSAGE_INVALID', `a text has 1 to ${MAX_TEXT_LENGTH} characters`);
+    }
+    return this.#parts.messenger.send(this.#phone(phoneId), { to: this.#phone(to), content, kind });
+  }
+
+  /** @throws PhoneError PHONE_UNKNOWN, MESSAGE_UNKNOWN */
+  markRead(phoneId: string, messageId: string): MessageView {
+    return this.#parts.messenger.markRead(this.#phone(phoneId), messageId);
   }
 
   /**

@@ -15,6 +15,8 @@ export type PhoneErrorCode =
   | 'CODE_EXPIRED'
   | 'CODE_WRONG'
   | 'PASSKEY_REQUIRED'
+  | 'MESSAGE_INVALID'
+  | 'MESSAGE_UNKNOWN'
   | 'LINK_REFUSED'
   | 'LINK_TIMEOUT';
 

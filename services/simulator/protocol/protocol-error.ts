@@ -28,6 +28,8 @@ export type RejectionCode =
   | 'STANZA_INVALID'
   /** A message of the linking by code is malformed, or names keys that are not the client's own. */
   | 'PAIRING_INVALID'
+  /** A message that the phone it is for cannot read: its encryption is not as Signal's. */
+  | 'MESSAGE_INVALID'
   /** The client answered pair-success with a device signature that does not verify. */
   | 'DEVICE_SIGNATURE_INVALID';
 

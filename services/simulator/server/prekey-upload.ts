@@ -1,3 +1,4 @@
+import type { PreKey } from '../people/stored-state.ts';
 import { bytesOf, childOf, childrenOf, type BinaryNode } from '../protocol/node.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { verifySignedPreKey, type SignedPreKey } from '../protocol/signed-prekey.ts';
@@ -5,8 +6,7 @@ import { verifySignedPreKey, type SignedPreKey } from '../protocol/signed-prekey
 export interface UploadedKeys {
   readonly registrationId: number;
   readonly signedPreKey: SignedPreKey;
-  /** How many one-time prekeys came. */
-  readonly preKeys: number;
+  readonly preKeys: readonly PreKey[];
 }
 
 /**
@@ -17,15 +17,19 @@ export function readUploadedKeys(query: BinaryNode, identityKey: Buffer): Upload
   if (!sized(childOf(query, 'identity'), 32, 'identity').equals(identityKey)) {
     throw new ProtocolError('PREKEYS_INVALID', 'the identity is not that of the device');
   }
-  const preKeys = childrenOf(childOf(query, 'list')).filter(({ tag }) => tag === 'key');
-  if (preKeys.length === 0) throw new ProtocolError('PREKEYS_INVALID', 'no prekeys');
-  const ids = new Set(preKeys.map((key) => sized(childOf(key, 'id'), 3, 'prekey id').readUIntBE(0, 3)));
-  for (const key of preKeys) sized(childOf(key, 'value'), 32, 'prekey');
-  if (ids.size !== preKeys.length) throw new ProtocolError('PREKEYS_INVALID', 'a prekey id repeats');
+  const keys = childrenOf(childOf(query, 'list')).filter(({ tag }) => tag === 'key');
+  if (keys.length === 0) throw new ProtocolError('PREKEYS_INVALID', 'no prekeys');
+  const preKeys = keys.map((key) => ({
+    id: sized(childOf(key, 'id'), 3, 'prekey id').readUIntBE(0, 3),
+    key: sized(childOf(key, 'value'), 32, 'prekey'),
+  }));
+  if (new Set(preKeys.map(({ id }) => id)).size !== preKeys.length) {
+    throw new ProtocolError('PREKEYS_INVALID', 'a prekey id repeats');
+  }
   return {
     registrationId: sized(childOf(query, 'registration'), 4, 'registration id').readUInt32BE(),
     signedPreKey: readSignedPreKey(childOf(query, 'skey'), identityKey),
-    preKeys: preKeys.length,
+    preKeys,
   };
 }
 

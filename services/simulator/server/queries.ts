@@ -1,5 +1,7 @@
+import { parseAddress } from '../people/address.ts';
 import { jidOf } from '../people/stored-state.ts';
 import { childOf, childrenOf, errorOf, node, resultOf, type BinaryNode } from '../protocol/node.ts';
+import type { Bundle } from '../signal/signal-session.ts';
 import { readSignedPreKey, readUploadedKeys } from './prekey-upload.ts';
 import type { Session } from './session.ts';
 import { answerUsync } from './usync.ts';
@@ -24,11 +26,12 @@ export const QUERIES: Readonly<Partial<Record<string, QueryHandler>>> = {
   'get w:p ping': (query) => ({ reply: resultOf(query) }),
 
   'get encrypt count': (query, { device }) => ({
-    reply: resultOf(query, [node('count', { value: String(device?.preKeys ?? 0) })]),
+    reply: resultOf(query, [node('count', { value: String(device?.preKeys.length ?? 0) })]),
   }),
   'set encrypt registration': uploadPreKeys,
   'set encrypt rotate': rotateSignedPreKey,
   'get encrypt digest': digestKeys,
+  'get encrypt key': handOutKeys,
 
   'set passive active': (query, session) => ({ reply: resultOf(query), afterwards: () => session.announceBacklog() }),
   'set passive passive': (query) => ({ reply: resultOf(query) }),
@@ -40,6 +43,7 @@ export const QUERIES: Readonly<Partial<Record<string, QueryHandler>>> = {
   'set urn:xmpp:whatsapp:dirty clean': (query) => ({ reply: resultOf(query) }),
   'set w:stats add': (query) => ({ reply: resultOf(query) }),
   'set w:sync:app:state sync': syncAppState,
+  'set w:m media_conn': (query) => ({ reply: resultOf(query, [MEDIA_CONNECTION]) }),
   'get usync usync': (query, { directory }) => ({ reply: answerUsync(query, directory) }),
   'get w:profile:picture picture': (query) => ({ reply: errorOf(query, 404, 'item-not-found') }),
 
@@ -48,6 +52,11 @@ export const QUERIES: Readonly<Partial<Record<string, QueryHandler>>> = {
     afterwards: () => session.unlink('device'),
   }),
 };
+
+/** There is no such host: media is not simulated. */
+const MEDIA_CONNECTION = node('media_conn', { auth: 'simulator', ttl: '3600', auth_ttl: '3600', max_buckets: '1' }, [
+  node('host', { hostname: 'media.simulator.invalid', maxContentLengthBytes: '16777216' }),
+]);
 
 /** The settings of a new account. */
 const PRIVACY = Object.entries({
@@ -64,7 +73,7 @@ const PRIVACY = Object.entries({
 async function uploadPreKeys(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
   if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
   const upload = readUploadedKeys(query, device.identityKey);
-  await directory.updateKeys(jidOf(device), { ...upload, preKeys: device.preKeys + upload.preKeys });
+  await directory.updateKeys(jidOf(device), { ...upload, preKeys: [...device.preKeys, ...upload.preKeys] });
   return { reply: resultOf(query) };
 }
 
@@ -78,7 +87,7 @@ async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Sess
 /** What the server holds of the device's keys, for the device to compare. */
 function digestKeys(query: BinaryNode, session: Session): Answer {
   const { device } = session;
-  if (!device || device.preKeys === 0) return { reply: errorOf(query, 404, 'item-not-found') };
+  if (!device || device.preKeys.length === 0) return { reply: errorOf(query, 404, 'item-not-found') };
   const registration = Buffer.alloc(4);
   registration.writeUInt32BE(device.registrationId);
   const content = [
@@ -96,4 +105,46 @@ function syncAppState(query: BinaryNode): Answer {
     node('collection', { name: attrs['name'] ?? '', version: attrs['version'] ?? '0' }),
   );
   return { reply: resultOf(query, [node('sync', {}, current)]) };
+}
+
+/** Below this many left, the owner of the prekeys is told to make more. */
+const FEW_PREKEYS = 10;
+
+/** Public keys of phones and devices, for new sessions with them. */
+async function handOutKeys(query: BinaryNode, session: Session): Promise<Answer> {
+  const asked = childrenOf(childOf(query, 'key')).map(({ attrs }) => attrs['jid'] ?? '');
+  const users: BinaryNode[] = [];
+  for (const jid of asked) users.push(await keysOf(jid, session));
+  return { reply: resultOf(query, [node('list', {}, users)]) };
+}
+
+async function keysOf(jid: string, { directory, signals, sessions }: Session): Promise<BinaryNode> {
+  const address = parseAddress(jid);
+  const phone = address && directory.phoneOf(address);
+  const device = address && directory.deviceOf(address);
+  if (phone && address.device === 0) return bundleNode(jid, await signals.bundleOfPhone(phone));
+  if (!device) return node('user', { jid }, [node('error', { code: '404', text: 'item-not-found' })]);
+  const bundle = await signals.bundleOfDevice(device);
+  const owner = jidOf(device);
+  if ((directory.device(owner)?.preKeys.length ?? 0) < FEW_PREKEYS) sessions.of(owner)?.tellPreKeyCount();
+  return bundleNode(jid, bundle);
+}
+
+function bundleNode(jid: string, { registrationId, identityKey, signedPreKey, preKey }: Bundle): BinaryNode {
+  const registration = Buffer.alloc(4);
+  registration.writeUInt32BE(registrationId);
+  const { id, key, signature } = signedPreKey;
+  return node('user', { jid }, [
+    node('registration', {}, registration),
+    node('type', {}, Buffer.from([5])),
+    node('identity', {}, identityKey),
+    node('skey', {}, [...keyNodes(id, key), node('signature', {}, signature)]),
+    ...(preKey ? [node('key', {}, keyNodes(preKey.id, preKey.key))] : []),
+  ]);
+}
+
+function keyNodes(id: number, key: Buffer): BinaryNode[] {
+  const idBytes = Buffer.alloc(3);
+  idBytes.writeUIntBE(id, 0, 3);
+  return [node('id', {}, idBytes), node('value', {}, key)];
 }

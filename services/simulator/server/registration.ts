@@ -140,16 +140,21 @@ export class Registration {
   }
 
   /**
-   * Tells the client that its code was typed, and answers what it makes of that.
+   * Tells the client that its code was typed, and answers what it makes of that. One at a time: the client's answers do not
+   * say what they answer.
    * @throws PhoneError LINK_REFUSED, LINK_TIMEOUT
    */
   async exchangeKeys(hello: PrimaryHello): Promise<CompanionFinish> {
     if (this.#gone) throw leftEarly();
-    this.#finish?.reject(new PhoneError('LINK_REFUSED', 'another code was typed meanwhile'));
+    if (this.#finish) throw new PhoneError('LINK_REFUSED', 'a code was typed a moment ago');
     const finish = Promise.withResolvers<CompanionFinish>();
     this.#finish = finish;
     this.#options.connection.send(primaryHello(randomBytes(8).toString('hex'), hello));
-    return this.#inTime(finish, 'the client did not answer the code');
+    try {
+      return await this.#inTime(finish, 'the client did not answer the code');
+    } finally {
+      this.#finish = undefined;
+    }
   }
 
   /** The account wants a passkey before it links anything. The client stays connected and gets nothing more. */

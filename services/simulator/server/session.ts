@@ -1,17 +1,26 @@
 import type { SimulatorInstruments } from '../instruments.ts';
 import type { Directory } from '../people/directory.ts';
 import { jidOf, type Device } from '../people/stored-state.ts';
-import { errorOf, node, type BinaryNode } from '../protocol/node.ts';
+import { ackOf } from '../post/message-stanza.ts';
+import type { Messenger } from '../post/messenger.ts';
+import type { Mailbox, PostOffice } from '../post/post-office.ts';
+import { SERVER_JID, childOf, errorOf, node, type BinaryNode } from '../protocol/node.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Course } from '../scenario-desk.ts';
+import type { SignalDesk } from '../signal/signal-desk.ts';
 import type { Connection } from './connection.ts';
 import { endWith } from './ending.ts';
 import { QUERIES, queryName } from './queries.ts';
+import type { SessionRegistry } from './session-registry.ts';
 
 export interface SessionOptions {
   readonly connection: Connection;
   readonly course: Course;
   readonly directory: Directory;
+  readonly post: PostOffice;
+  readonly messenger: Messenger;
+  readonly signals: SignalDesk;
+  readonly sessions: SessionRegistry;
   readonly instruments: SimulatorInstruments;
   /** As it was at login. */
   readonly device: Device;
@@ -20,7 +29,7 @@ export interface SessionOptions {
 }
 
 /** A linked device that is logged in. */
-export class Session {
+export class Session implements Mailbox {
   readonly #options: SessionOptions;
   readonly #jid: string;
   #backlogAnnounced = false;
@@ -47,30 +56,91 @@ export class Session {
    */
   async run(): Promise<void> {
     const { connection, course, lid } = this.#options;
-    await this.#claimPreKeys(course.behaviour.preKeysLeft);
+    const { preKeysLeft, backlog = 0 } = course.behaviour;
+    await this.#claimPreKeys(preKeysLeft);
+    if (backlog > 0) await this.#options.messenger.fillBacklog(this.#options.device, backlog);
     course.watch(() => this.#follow(course));
-    connection.send(node('success', { t: String(Math.floor(Date.now() / 1000)), lid }));
+    connection.send(node('success', { t: seconds(), lid }));
     try {
       for await (const stanza of connection.stanzas()) {
-        if (stanza.tag === 'iq') await this.#answer(stanza);
+        await this.#receive(stanza);
       }
     } finally {
       clearTimeout(this.#ending);
+      this.#options.post.close(this.#jid, this);
     }
   }
 
   /** The device has everything that it waits for before it calls itself open. */
-  becomeOpen(): void {
+  async becomeOpen(): Promise<void> {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    this.#follow(this.#options.course);
+    const { course, device, messenger } = this.#options;
+    this.#follow(course);
+    // A device without prekeys has never been open before.
+    if (device.preKeys.length === 0) await messenger.introduce(device);
   }
 
-  /** The device wants its backlog, which is empty. Clients hold their events back until they are told so. */
+  /** What the post has for the device while it is ready for it. */
+  take(stanza: BinaryNode): void {
+    this.#options.connection.send(stanza);
+  }
+
+  /** The other devices that are connected. */
+  get sessions(): SessionRegistry {
+    return this.#options.sessions;
+  }
+
+  get signals(): SignalDesk {
+    return this.#options.signals;
+  }
+
+  /** Tells the device how many of its prekeys are left, so that it makes more before they are used up. */
+  tellPreKeyCount(): void {
+    const { connection, device } = this.#options;
+    const count = String(this.device?.preKeys.length ?? 0);
+    const attrs = { id: `${device.device}-${count}-${Date.now()}`, from: SERVER_JID, type: 'encrypt', t: seconds() };
+    connection.send(node('notification', attrs, [node('count', { value: count })]));
+  }
+
+  /** The device wants its backlog. Clients hold their events back until they are told that it is over. */
   announceBacklog(): void {
     if (this.#backlogAnnounced) return;
     this.#backlogAnnounced = true;
-    this.#options.connection.send(node('ib', {}, [node('offline', { count: '0' })]));
+    const { connection, post } = this.#options;
+    const waiting = post.waitingFor(this.#jid);
+    if (waiting.length === 0) return this.#sendBacklog();
+    const count = (tag: string) => String(waiting.filter((stanza) => stanza.tag === tag).length);
+    const counts = { message: count('message'), receipt: count('receipt'), notification: '0', appdata: '0' };
+    connection.send(node('ib', {}, [node('offline_preview', { count: String(waiting.length), ...counts })]));
+  }
+
+  #sendBacklog(): void {
+    const { connection, post } = this.#options;
+    const waiting = post.waitingFor(this.#jid);
+    for (const [index, { tag, attrs, content }] of waiting.entries()) {
+      connection.send(node(tag, { ...attrs, offline: String(index) }, content));
+    }
+    connection.send(node('ib', {}, [node('offline', { count: String(waiting.length) })]));
+    post.open(this.#jid, this);
+  }
+
+  async #receive(stanza: BinaryNode): Promise<void> {
+    const { connection, messenger, post, device } = this.#options;
+    switch (stanza.tag) {
+      case 'iq':
+        return this.#answer(stanza);
+      case 'message':
+        connection.send(ackOf(stanza, Date.now()));
+        return messenger.accept(device, stanza);
+      case 'receipt':
+        connection.send(ackOf(stanza, Date.now()));
+        return messenger.takeReceipt(device, stanza);
+      case 'ack':
+        return post.settle(this.#jid, stanza.attrs['id'] ?? '');
+      case 'ib':
+        if (childOf(stanza, 'offline_batch')) this.#sendBacklog();
+    }
   }
 
   /** Removes the device, because it asked for that or because its phone did. */
@@ -124,8 +194,8 @@ export class Session {
   /** Others have claimed all of the device's prekeys but these. */
   async #claimPreKeys(left: number | undefined): Promise<void> {
     const { device } = this;
-    if (left === undefined || !device || device.preKeys <= left) return;
-    await this.directory.updateKeys(this.#jid, { preKeys: left });
+    if (left === undefined || !device || device.preKeys.length <= left) return;
+    await this.directory.updateKeys(this.#jid, { preKeys: left === 0 ? [] : device.preKeys.slice(-left) });
   }
 
   async #answer(query: BinaryNode): Promise<void> {
@@ -147,4 +217,8 @@ export class Session {
       connection.send(errorOf(query, 406, 'not-acceptable'));
     }
   }
+}
+
+function seconds(): string {
+  return String(Math.floor(Date.now() / 1000));
 }

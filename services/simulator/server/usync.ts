@@ -1,3 +1,4 @@
+import { parseAddress } from '../people/address.ts';
 import type { Directory } from '../people/directory.ts';
 import type { Phone } from '../people/stored-state.ts';
 import { bytesOf, childOf, childrenOf, node, resultOf, type BinaryNode } from '../protocol/node.ts';
@@ -8,7 +9,8 @@ export function answerUsync(query: BinaryNode, directory: Directory): BinaryNode
   const protocols = childrenOf(childOf(usync, 'query')).map(({ tag }) => tag);
   const users = childrenOf(childOf(usync, 'list')).map((user) => {
     const address = addressOf(user);
-    const phone = phoneOf(address, directory);
+    const parsed = parseAddress(address);
+    const phone = parsed && directory.phoneOf(parsed);
     const facts = protocols.flatMap((protocol) => factOf(protocol, { address, phone, directory }));
     return node('user', { jid: address }, facts);
   });
@@ -52,10 +54,4 @@ function addressOf(user: BinaryNode): string {
   if (jid !== undefined) return jid;
   const number = bytesOf(childOf(user, 'contact'))?.toString('utf8').replace(/\D/g, '') ?? '';
   return `${number}@s.whatsapp.net`;
-}
-
-function phoneOf(address: string, directory: Directory): Phone | undefined {
-  const [user = '', server] = address.split('@');
-  const id = user.split(':')[0] ?? '';
-  return server === 'lid' ? directory.phoneOfLid(id) : directory.phone(id);
 }

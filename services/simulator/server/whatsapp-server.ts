@@ -5,12 +5,15 @@ import type { Ending } from '../behaviour.ts';
 import type { SimulatorInstruments } from '../instruments.ts';
 import type { Directory } from '../people/directory.ts';
 import { jidOf, lidOf, type Device } from '../people/stored-state.ts';
+import type { Messenger } from '../post/messenger.ts';
+import type { PostOffice } from '../post/post-office.ts';
 import { parseClientPayload, type LoginPayload, type RegistrationPayload } from '../protocol/client-payload.ts';
 import { node, type BinaryNode } from '../protocol/node.ts';
 import type { FinishedHandshake, ServerIdentity } from '../protocol/noise-responder.ts';
 import { ProtocolError, type RejectionCode } from '../protocol/protocol-error.ts';
 import type { Course, ScenarioDesk } from '../scenario-desk.ts';
 import { ScenarioError } from '../scenario-error.ts';
+import type { SignalDesk } from '../signal/signal-desk.ts';
 import type { CodeRequest, CodeRequests } from './code-requests.ts';
 import { Connection } from './connection.ts';
 import { endWith } from './ending.ts';
@@ -26,6 +29,9 @@ export interface WhatsAppServerOptions {
   readonly codes: CodeRequests;
   readonly scenarios: ScenarioDesk;
   readonly sessions: SessionRegistry;
+  readonly post: PostOffice;
+  readonly messenger: Messenger;
+  readonly signals: SignalDesk;
   readonly instruments: SimulatorInstruments;
   readonly qr: QrTiming;
   readonly codeLifeMs: number;
@@ -177,7 +183,9 @@ export class WhatsAppServer {
     const { atLogin } = course.behaviour;
     if (atLogin) return this.#refuseLogin(connection, device, atLogin);
     const lid = lidOf(phone, device.device);
-    const session = new Session({ connection, course, directory, instruments, device, lid });
+    const { post, messenger, signals } = this.#options;
+    const parts = { directory, sessions, post, messenger, signals, instruments };
+    const session = new Session({ ...parts, connection, course, device, lid });
     sessions.add(jid, session);
     instruments.loggedIn(connection.id, device);
     try {
