@@ -2,7 +2,7 @@ import { capacityOf, surplusOf } from './fair-share.ts';
 import type { LeaseInstruments } from './lease-instruments.ts';
 import type { Lease } from './lease.ts';
 import type { SessionPool } from './session/session-pool.ts';
-import type { LeaseStore } from './store/lease-store.ts';
+import type { LeaseStore, LiveReplica } from './store/lease-store.ts';
 import type { SessionStore } from './store/session-store.ts';
 
 export interface BalancerOptions {
@@ -16,7 +16,10 @@ export interface BalancerOptions {
 }
 
 /** Why a round is made; only the regular ones give up surplus, so that it goes slowly. */
-export type RoundCause = 'joined' | 'renewed' | 'signal';
+export type RoundCause = 'joined' | 'renewed' | 'signal' | 'lease-ended';
+
+/** Replicas that wait for the end of the same lease do not all look at the same moment. */
+const LOOK_JITTER_MS = 250;
 
 /**
  * Keeps what this replica holds in step with the database: takes what nobody holds up to its fair share, gives up what is
@@ -27,6 +30,7 @@ export class Balancer implements AsyncDisposable {
   readonly #options: BalancerOptions;
   #running: Promise<void> | undefined;
   readonly #wanted = new Set<RoundCause>();
+  #nextEnd: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(options: BalancerOptions) {
@@ -44,6 +48,7 @@ export class Balancer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#nextEnd);
     await this.#running;
   }
 
@@ -67,12 +72,21 @@ export class Balancer implements AsyncDisposable {
     if (expired.length > 0) instruments.expired(expired);
     await this.#compare(id);
     const [live, free] = await Promise.all([leases.listLive(), sessions.countRestorable()]);
+    this.#lookAtNextEnd(live.filter((replica) => replica.id !== id));
     const total = free + live.reduce((sum, replica) => sum + replica.sessions, 0);
     const capacity = capacityOf(id, live, total);
     const held = pool.size;
     if (free > 0 && held < capacity) await pool.restore(capacity - held);
     else if (held > capacity && live.length > 1 && causes.has('renewed')) await this.#release(held, capacity);
     if (causes.has('joined')) onSettled();
+  }
+
+  /** A replica that dies says nothing: what it held is free at the end of its lease, and not only a round later. */
+  #lookAtNextEnd(others: readonly LiveReplica[]): void {
+    clearTimeout(this.#nextEnd);
+    if (others.length === 0 || this.#stopped) return;
+    const inMs = Math.min(...others.map(({ endsInMs }) => endsInMs)) + Math.random() * LOOK_JITTER_MS;
+    this.#nextEnd = setTimeout(() => this.trigger('lease-ended'), inMs);
   }
 
   /** What the pool holds and what the rows say of it must be the same companies. */

@@ -3,7 +3,7 @@ import { capacityOf, surplusOf } from './fair-share.ts';
 import type { LiveReplica } from './store/lease-store.ts';
 
 function replicas(...maxSessions: readonly number[]): LiveReplica[] {
-  return maxSessions.map((max, n) => ({ id: `r${n}`, name: `r${n}`, maxSessions: max, sessions: 0 }));
+  return maxSessions.map((max, n) => ({ id: `r${n}`, name: `r${n}`, maxSessions: max, sessions: 0, endsInMs: 1 }));
 }
 
 describe('what a replica may hold', () => {

@@ -13,6 +13,8 @@ export interface Replica {
 /** A replica whose lease is valid, with what it holds. */
 export interface LiveReplica extends Replica {
   readonly sessions: number;
+  /** Until its lease ends unless it is renewed, in ms. */
+  readonly endsInMs: number;
 }
 
 const UNTIL = `clock_timestamp() + $2::int * interval '1 millisecond'`;
@@ -61,12 +63,25 @@ export class LeaseStore {
   }
 
   async listLive(): Promise<LiveReplica[]> {
-    const rows = await this.#db.query<{ id: string; name: string; max_sessions: number; sessions: number }>(
-      `SELECT replica.id, replica.name, replica.max_sessions, count(session.company_id)::int AS sessions
+    const rows = await this.#db.query<{
+      id: string;
+      name: string;
+      max_sessions: number;
+      sessions: number;
+      ends_in_ms: number;
+    }>(
+      `SELECT replica.id, replica.name, replica.max_sessions, count(session.company_id)::int AS sessions,
+              (extract(epoch FROM replica.lease_until - clock_timestamp()) * 1000)::float8 AS ends_in_ms
          FROM whatsapp_replicas AS replica LEFT JOIN whatsapp_sessions AS session ON session.owner = replica.id
         WHERE replica.lease_until > clock_timestamp() GROUP BY replica.id ORDER BY replica.id`,
     );
-    return rows.map(({ id, name, max_sessions: maxSessions, sessions }) => ({ id, name, maxSessions, sessions }));
+    return rows.map(({ id, name, max_sessions: maxSessions, sessions, ends_in_ms: endsInMs }) => ({
+      id,
+      name,
+      maxSessions,
+      sessions,
+      endsInMs,
+    }));
   }
 
   /** The companies whose rows name the replica, with their epochs. */
