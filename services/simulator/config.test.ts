@@ -15,6 +15,11 @@ test('with NATS_URL the phones see the screens', () => {
   });
 });
 
+test('the address to listen on is this machine’s alone unless another one is given', () => {
+  expect(config({}).host).toBeUndefined();
+  expect(config({ SIMULATOR_HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
+});
+
 test('every fault is named at once', () => {
   expect(() => config({ SIMULATOR_PORT: '70000', LOG_LEVEL: 'loud' })).toThrowError(/LOG_LEVEL[^]*SIMULATOR_PORT/);
 });

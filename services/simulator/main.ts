@@ -6,6 +6,6 @@ process.exitCode = await run({
   name: 'simulator',
   variables: VARIABLES,
   toConfig,
-  start: ({ port, dataDir, nats, watchesScreens }, logger) =>
-    startSimulator({ port, dataDir, logger, nats: watchesScreens ? nats : undefined }),
+  start: ({ port, host, dataDir, nats, watchesScreens }, logger) =>
+    startSimulator({ port, host, dataDir, logger, nats: watchesScreens ? nats : undefined }),
 });

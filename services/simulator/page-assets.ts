@@ -8,31 +8,23 @@ export interface Asset {
   readonly body: string;
 }
 
-/** The phone page by path; made on the first request, so that clients and tests without a browser do not pay for it. */
-export class Page {
-  readonly #folder: string;
-  #assets: Promise<ReadonlyMap<string, Asset>> | undefined;
+/** The phone page by path. */
+export type Page = ReadonlyMap<string, Asset>;
 
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
+/** Simulators of one process share what they serve: a bundle takes some 100 ms. */
+const pages = new Map<string, Promise<Page>>();
 
-  /**
-   * What a path of the page holds.
-   * @throws esbuild's BuildFailure when the script does not compile, ENOENT when a file is missing; the next call tries again
-   */
-  async asset(path: string): Promise<Asset | undefined> {
-    this.#assets ??= loadPage(this.#folder);
-    try {
-      return (await this.#assets).get(path);
-    } catch (error) {
-      this.#assets = undefined;
-      throw error;
-    }
-  }
+/**
+ * Reads and bundles the page of a folder, once a process.
+ * @throws esbuild's BuildFailure when the script does not compile, ENOENT when a file is missing
+ */
+export function loadPage(folder: string): Promise<Page> {
+  const page = pages.get(folder) ?? buildPage(folder);
+  pages.set(folder, page);
+  return page;
 }
 
-async function loadPage(folder: string): Promise<ReadonlyMap<string, Asset>> {
+async function buildPage(folder: string): Promise<Page> {
   const [html, css, script] = await Promise.all([
     readFile(join(folder, 'index.html'), 'utf8'),
     readFile(join(folder, 'phone.css'), 'utf8'),

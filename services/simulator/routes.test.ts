@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { get as httpGet } from 'node:http';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -96,6 +97,51 @@ test('without NATS there are no screens, and the simulator is ready', async () =
   expect(await get('/readyz')).toMatchObject({ ready: true });
 });
 
+test('the page itself may change things', async () => {
+  const headers = { origin: simulator.httpUrl };
+  const response = await fetch(`${simulator.httpUrl}/phones/79990000002/unlink`, { method: 'POST', headers });
+  expect(response.status).toBe(200);
+});
+
+test('nothing but this machine reaches the port', async () => {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outside = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
+  if (!outside) return;
+  await expect(fetch(`http://${outside.address}:${simulator.port}/healthz`)).rejects.toThrowError('fetch failed');
+});
+
+test('scenarios are listed with their knobs, selected and ended', async () => {
+  const { scenarios } = (await get('/scenarios')) as { scenarios: { name: string }[] };
+  expect(scenarios).toContainEqual({
+    name: 'prekeys-claimed',
+    client: expect.any(String) as string,
+    knobs: { left: { fallback: 0, min: 0, max: 812, what: expect.any(String) as string } },
+  });
+  expect(await post('/scenarios', { company: 962302, name: 'closed', params: { afterMs: '5' }, times: 1 })).toEqual({
+    status: 200,
+    body: {
+      selections: [{ scope: { company: 'company_962302' }, name: 'closed', params: { afterMs: 5 }, left: 1 }],
+    },
+  });
+  await post('/scenarios', { phone: '79990000003', name: 'unlinked' });
+  expect(await get('/scenarios')).toMatchObject({ selections: [{}, { scope: { phone: '79990000003' } }] });
+  await post('/scenarios', { company: 'company_962302', name: 'normal' });
+  expect(await get('/scenarios')).toMatchObject({ selections: [{ name: 'unlinked' }] });
+  const cleared = await fetch(`${simulator.httpUrl}/scenarios`, { method: 'DELETE' });
+  expect(await cleared.json()).toEqual({ selections: [] });
+});
+
+test('a message is written, shown and read over HTTP', async () => {
+  const written = await post('/phones/79990000001/messages', { to: '79990000002', text: 'hello' });
+  expect(written).toMatchObject({ status: 201, body: { direction: 'out', text: 'hello', status: 'sent' } });
+  const { id } = written.body as { id: string };
+  expect(await get('/phones/79990000002/messages')).toMatchObject([{ id, direction: 'in', peer: '79990000001' }]);
+  const reaction = { messageId: id, emoji: '👍' };
+  expect(await post('/phones/79990000002/messages', { to: '79990000001', reaction })).toMatchObject({ status: 201 });
+  expect(await post(`/phones/79990000002/messages/${id}/read`, {})).toMatchObject({ status: 200 });
+  expect(await get('/phones/79990000001/messages')).toMatchObject([{ id, status: 'read' }, { reaction }]);
+});
+
 describe('a request is refused', () => {
   test.each([
     [
@@ -123,9 +169,112 @@ describe('a request is refused', () => {
       { status: 404, code: 'DEVICE_UNKNOWN' },
     ],
     ['a way to disconnect that is none', '/devices/x/disconnect', { how: 'gently' }, { status: 400, code: 'BAD_BODY' }],
+    [
+      'a code that nobody asked for',
+      '/phones/79990000001/pairing-code',
+      { code: 'ABCD1234' },
+      { status: 404, code: 'CODE_NOT_REQUESTED' },
+    ],
+    ['a code that is none', '/phones/79990000001/pairing-code', { code: 'x' }, { status: 400, code: 'CODE_INVALID' }],
+    ['no code', '/phones/79990000001/pairing-code', {}, { status: 400, code: 'BAD_BODY' }],
+    [
+      'an unknown scenario',
+      '/scenarios',
+      { default: true, name: 'earthquake' },
+      { status: 400, code: 'SCENARIO_UNKNOWN' },
+    ],
+    [
+      'a knob that is none',
+      '/scenarios',
+      { default: true, name: 'cut', params: { x: 1 } },
+      { status: 400, code: 'SCENARIO_PARAM_INVALID' },
+    ],
+    [
+      'a value out of range',
+      '/scenarios',
+      { default: true, name: 'cut', params: { afterMs: -1 } },
+      { status: 400, code: 'SCENARIO_PARAM_INVALID' },
+    ],
+    [
+      'a choice that is none',
+      '/scenarios',
+      { default: true, name: 'unlinked', params: { at: 'noon' } },
+      { status: 400, code: 'SCENARIO_PARAM_INVALID' },
+    ],
+    ['a scenario for nobody', '/scenarios', { name: 'cut' }, { status: 400, code: 'SCENARIO_SCOPE_INVALID' }],
+    [
+      'a scenario for two',
+      '/scenarios',
+      { default: true, company: '1', name: 'cut' },
+      { status: 400, code: 'SCENARIO_SCOPE_INVALID' },
+    ],
+    [
+      'a scenario for no company',
+      '/scenarios',
+      { company: 'x', name: 'cut' },
+      { status: 400, code: 'SCENARIO_SCOPE_INVALID' },
+    ],
+    ['a scenario without a name', '/scenarios', { default: true }, { status: 400, code: 'BAD_BODY' }],
+    [
+      'a scenario for zero connections',
+      '/scenarios',
+      { default: true, name: 'cut', times: 0 },
+      { status: 400, code: 'BAD_BODY' },
+    ],
+    [
+      'a message without a text',
+      '/phones/79990000001/messages',
+      { to: '79990000002' },
+      { status: 400, code: 'BAD_BODY' },
+    ],
+    ['a message to nobody', '/phones/79990000001/messages', { text: 'x' }, { status: 400, code: 'BAD_BODY' }],
+    [
+      'a message to an unknown phone',
+      '/phones/79990000001/messages',
+      { to: '79990009999', text: 'x' },
+      { status: 404, code: 'PHONE_UNKNOWN' },
+    ],
+    [
+      'a message under another kind of address',
+      '/phones/79990000001/messages',
+      { to: '79990000002', text: 'x', address: 'mail' },
+      { status: 400, code: 'BAD_BODY' },
+    ],
+    [
+      'a look at a message that is not there',
+      '/phones/79990000001/messages/x/read',
+      {},
+      { status: 404, code: 'MESSAGE_UNKNOWN' },
+    ],
     ['an unknown path', '/phones/79990000001/dance', {}, { status: 404, code: 'NOT_FOUND' }],
   ])('%s', async (_what, path, body, { status, code }) => {
     expect(await post(path, body)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  test.each([
+    ['of another page', { origin: 'https://evil.example' }, { status: 403, code: 'CROSS_SITE' }],
+    ['of a page without an origin of its own', { origin: 'null' }, { status: 403, code: 'CROSS_SITE' }],
+    ['of another port of this machine', { origin: 'http://127.0.0.1:1' }, { status: 403, code: 'CROSS_SITE' }],
+  ])('to change something %s', async (_what, headers, { status, code }) => {
+    const unlink = await fetch(`${simulator.httpUrl}/phones/79990000001/unlink`, { method: 'POST', headers });
+    expect(unlink.status).toBe(status);
+    expect(await unlink.json()).toMatchObject({ error: { code } });
+    const clear = await fetch(`${simulator.httpUrl}/scenarios`, { method: 'DELETE', headers });
+    expect(clear.status).toBe(status);
+  });
+
+  test('under a name that somebody made to point to this machine', async () => {
+    const answer = await new Promise<{ status?: number | undefined; text: string }>((resolve, reject) => {
+      const options = { headers: { host: `evil.example:${simulator.port}` } };
+      const request = httpGet(`${simulator.httpUrl}/phones`, options, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => void (text += chunk.toString()));
+        response.on('end', () => resolve({ status: response.statusCode, text }));
+      });
+      request.on('error', reject);
+    });
+    expect(answer.status).toBe(421);
+    expect(answer.text).toContain('HOST_REFUSED');
   });
 
   test('a WebSocket on another path', async () => {

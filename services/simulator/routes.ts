@@ -5,6 +5,7 @@ import { addHealthRoutes } from '../../shared/http/health.ts';
 import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { SimulatorInstruments } from './instruments.ts';
+import { localAccess } from './local-access.ts';
 import { addMessageRoutes } from './message-routes.ts';
 import type { Page } from './page-assets.ts';
 import type { Directory } from './people/directory.ts';
@@ -24,6 +25,8 @@ export interface RouteParts {
   readonly scenarios: ScenarioDesk;
   readonly screens: Screens;
   readonly page: Page;
+  /** It listens on this machine alone. */
+  readonly localOnly: boolean;
   readonly rootKey: Buffer;
 }
 
@@ -56,7 +59,8 @@ export interface RouteParts {
  * with `linkedAt` in ms since the epoch and `phone` the phone's id, `Screen` is `{companyId, expiresAt}` with `qr` or
  * `code: {text, phoneNumber}`, `MessageView` is `{id, direction: 'in' | 'out', peer, at, status?}` with `text` or `reaction`,
  * `status` `sent`, `delivered` or `read`; `address` is `lid` (default) or `pn`: which addresses the message names. Times are in ms since the epoch. The scenarios are those of `scenarios.ts`; the name
- * `normal` ends a selection. Codes of refusals: 400 `BAD_BODY`, `PHONE_INVALID`, `QR_INVALID`, `CODE_INVALID`, `MESSAGE_INVALID`,
+ * `normal` ends a selection. Requests of other web pages are refused with 403 `CROSS_SITE`, and with 421 `HOST_REFUSED` when
+ * they come under a name that is not this machine's. Other codes of refusals: 400 `BAD_BODY`, `PHONE_INVALID`, `QR_INVALID`, `CODE_INVALID`, `MESSAGE_INVALID`,
  * `SCENARIO_UNKNOWN`, `SCENARIO_PARAM_INVALID`, `SCENARIO_SCOPE_INVALID`; 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`,
  * `QR_UNKNOWN`, `CODE_NOT_REQUESTED`, `MESSAGE_UNKNOWN`; 409 `PHONE_EXISTS`, `QR_MISMATCH`, `CODE_WRONG`, `PASSKEY_REQUIRED`,
  * `DEVICE_OFFLINE`, `LINK_REFUSED` (the client did not accept the link); 410 `QR_EXPIRED`, `QR_USED`, `CODE_EXPIRED`;
@@ -83,14 +87,15 @@ export function createApp(parts: RouteParts): Koa {
   const app = new Koa();
   app.use(errorMiddleware(parts.logger));
   app.use(refusalMiddleware());
+  app.use(localAccess(parts.localOnly));
   app.use(bodyParser({ enableTypes: ['json'], jsonLimit: '16kb', onError: refuseBody }));
   app.use(router.routes());
   return app;
 }
 
 function addPageRoutes(router: Router, page: Page): void {
-  router.get(['/', '/phone.js', '/phone.css'], async (ctx) => {
-    const asset = await page.asset(ctx.path);
+  router.get(['/', '/phone.js', '/phone.css'], (ctx) => {
+    const asset = page.get(ctx.path);
     if (!asset) return;
     ctx.type = asset.type;
     ctx.body = asset.body;

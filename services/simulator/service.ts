@@ -5,7 +5,8 @@ import { closeServer, listen } from '../../shared/http/listen.ts';
 import type { Service } from '../../shared/lifecycle/run.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { SimulatorInstruments } from './instruments.ts';
-import { Page } from './page-assets.ts';
+import { isLoopback } from './local-access.ts';
+import { loadPage } from './page-assets.ts';
 import { Directory, type PhoneRequest } from './people/directory.ts';
 import { PhoneDesk } from './people/phone-desk.ts';
 import { jidOf } from './people/stored-state.ts';
@@ -45,6 +46,8 @@ interface Behaviour {
 export interface SimulatorOptions extends Partial<Behaviour> {
   /** 0 picks a free one. */
   readonly port: number;
+  /** The address to listen on. Default 127.0.0.1: whoever reaches the simulator controls its phones. */
+  readonly host?: string | undefined;
   /** Root key, phones and devices live here; a start with the same folder continues. */
   readonly dataDir: string;
   readonly logger: Logger;
@@ -83,11 +86,12 @@ const PAGE_FOLDER = join(import.meta.dirname, 'page');
 
 /**
  * Starts the WhatsApp server, its phones, the control API and the page on one port.
- * @throws StateCorruptedError when a file of the data folder is unreadable, ListenError when the port cannot be had
+ * @throws StateCorruptedError when a file of the data folder is unreadable, ListenError when the port cannot be had, esbuild's
+ * BuildFailure when the page does not compile
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   await using stack = new AsyncDisposableStack();
-  const { logger, now = Date.now } = options;
+  const { logger, host = '127.0.0.1', now = Date.now } = options;
   const instruments = new SimulatorInstruments(logger);
   const directory = await Directory.open(options.dataDir, options.defaultPhones ?? DEFAULTS.defaultPhones);
   const rootKey = directory.rootKey.publicKey;
@@ -105,6 +109,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const scenarios = new ScenarioDesk(screens);
   if (options.nats) stack.use(watchScreens(options.nats, screens, instruments));
   const phones = new PhoneDesk({ directory, pairing, codes, sessions, chats, messenger, instruments });
+  const page = await loadPage(PAGE_FOLDER);
   const app = createApp({
     logger,
     instruments,
@@ -112,7 +117,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     phones,
     scenarios,
     screens,
-    page: new Page(PAGE_FOLDER),
+    page,
+    localOnly: isLoopback(host),
     rootKey,
   });
 
@@ -136,7 +142,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   });
   whatsApp.attach(server);
   stack.defer(() => whatsApp.stop());
-  const port = await listen(server, { port: options.port, variable: 'SIMULATOR_PORT', logger });
+  const port = await listen(server, { port: options.port, host, variable: 'SIMULATOR_PORT', logger });
 
   const owned = stack.move();
   const stop = () => owned.disposeAsync();

@@ -20,19 +20,21 @@ export class ListenError extends Error {
 export interface ListenOptions {
   /** 0 picks a free port. */
   readonly port: number;
+  /** The address to listen on. Default all. */
+  readonly host?: string | undefined;
   /** The environment variable that moves the port. */
   readonly variable: string;
   readonly logger: Logger;
 }
 
 /**
- * Starts listening on all interfaces and answers the port; logs `{"msg":"listening","port":…}`.
+ * Starts listening and answers the port; logs `{"msg":"listening","port":…}`.
  * @throws ListenError when the port cannot be had.
  */
-export async function listen(server: Server, { port, variable, logger }: ListenOptions): Promise<number> {
+export async function listen(server: Server, { port, host, variable, logger }: ListenOptions): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(new ListenError(port, variable, cause)));
-    server.listen(port, resolve);
+    server.listen({ port, ...(host !== undefined && { host }) }, resolve);
   });
   const address = server.address() as AddressInfo;
   logger.info({ port: address.port, variable }, 'listening');
