@@ -13,6 +13,7 @@ import type { CommandName, CommandReply } from '../../shared/contract/commands.t
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { decodeEvent } from '../../shared/contract/decode-event.ts';
 import type { EventType, OrderedEvent, SessionEvent } from '../../shared/contract/events.ts';
+import type { PhoneNumber } from '../../shared/contract/phone-number.ts';
 import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { startNatsServer, type NatsServer } from './nats-server.ts';
@@ -94,7 +95,8 @@ export class LinkingSystem implements AsyncDisposable {
     return this.#service;
   }
 
-  async startService(): Promise<void> {
+  /** `env` replaces what the system was started with. */
+  async startService(env = this.#options.env): Promise<void> {
     const config = toConfig(
       readEnv(VARIABLES, {
         NATS_URL: this.nats.url,
@@ -102,7 +104,7 @@ export class LinkingSystem implements AsyncDisposable {
         WHATSAPP_URL: this.simulator.url,
         WHATSAPP_ROOT_KEY: this.simulator.rootKey.toString('base64'),
         WHATSAPP_HTTP_PORT: '0',
-        ...this.#options.env,
+        ...env,
       }),
     );
     const destination = { write: (line: string) => void this.logs.push(JSON.parse(line) as LogLine) };
@@ -116,8 +118,9 @@ export class LinkingSystem implements AsyncDisposable {
     await service?.stop();
   }
 
-  command(companyId: CompanyId, name: CommandName): Promise<CommandReply> {
-    return requestCommand(this.bus, { companyId, name, deadlineMs: 10_000 });
+  command(companyId: CompanyId, name: CommandName, phoneNumber?: string): Promise<CommandReply> {
+    // As a careless client sends it: the receiver checks, too.
+    return requestCommand(this.bus, { companyId, name, phoneNumber: phoneNumber as PhoneNumber, deadlineMs: 10_000 });
   }
 
   /** The company's live events so far, oldest first. */

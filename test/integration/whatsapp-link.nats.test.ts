@@ -9,13 +9,13 @@ import { LinkingSystem, TEST_PHONES, lidOfPhone } from '../harness/linking-syste
 import { waitFor } from '../harness/wait-for.ts';
 
 let system: LinkingSystem;
-let next = 0;
+let used = 0;
 
 /** A company and a phone that no other test of this file uses. */
 function pair(): { salon: CompanyId; phone: string } {
-  const phone = TEST_PHONES[next % TEST_PHONES.length] ?? '';
-  next += 1;
-  return { salon: parseCompanyId(String(962_300 + next)), phone };
+  const phone = TEST_PHONES[used % TEST_PHONES.length] ?? '';
+  used += 1;
+  return { salon: parseCompanyId(String(962_300 + used)), phone };
 }
 
 function jidOf(phone: string): string {

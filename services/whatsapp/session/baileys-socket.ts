@@ -56,6 +56,8 @@ export class BaileysSocket implements WhatsAppSocket {
       this.#noticeName();
     });
     this.#sock.ev.on('connection.update', (update) => this.#onUpdate(update));
+    // Baileys listens to it, which makes `ws` leave the rest to Baileys, and does nothing: it would wait for ever.
+    this.#sock.ws.on('unexpected-response', () => this.#giveUp('unreachable'));
     onPasskeyDemanded(this.#sock.ws, () => !this.#over && this.#listener.onPasskeyDemanded());
     onTyped(this.#sock.ws, () => this.#prolongCode());
     this.#openTimer = setTimeout(() => this.#giveUp('timed-out'), times.openTimeoutMs);

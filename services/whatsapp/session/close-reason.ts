@@ -29,7 +29,7 @@ export const CLOSE_REASONS = [
   'connection-lost',
   /** 408: the server did not answer the handshake, or showed neither a QR nor a welcome behind it. */
   'timed-out',
-  /** 408 or the HTTP status: the WebSocket did not come up, refused or answered by something that is not WhatsApp. */
+  /** The WebSocket did not come up: refused, or answered by something that is not WhatsApp. */
   'unreachable',
   /** The name of the server does not resolve. */
   'dns-failed',

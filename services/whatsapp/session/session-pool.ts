@@ -71,10 +71,11 @@ export class SessionPool {
   /**
    * The company's session, taken over when this process does not hold it. A session that is about to let go is waited
    * for and followed by a new one.
-   * @throws SessionLimitError, or what the store and the stream reject with.
+   * @throws SessionLimitError; NotOwnerError when another replica holds it, or will because this one stops; or what the
+   * store and the stream reject with.
    */
   async acquire(companyId: CompanyId): Promise<Session> {
-    this.#stop.signal.throwIfAborted();
+    if (this.#stop.signal.aborted) throw new NotOwnerError(companyId, undefined);
     const held = this.#sessions.get(companyId);
     if (held && held.machine.phase !== 'ended') return held;
     if (held) {

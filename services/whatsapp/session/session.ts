@@ -39,6 +39,8 @@ export interface SessionDeps {
 export type SessionEnd = 'released' | 'fenced' | 'stopped';
 
 const MAX_WAITING_EVENTS = 64;
+/** Gateways say every 30 s that somebody is there; whoever has missed it three times is gone. */
+const WATCHED_MS = 3 * 30_000;
 /** How long an orderly stop waits for what is on its way. */
 const FLUSH_TIMEOUT_MS = 3_000;
 
@@ -169,7 +171,7 @@ export class Session implements DeviceOwner {
 
   /** Somebody is there: a session that rests is kept a little longer. */
   watch(): void {
-    this.#watchIdleness();
+    this.#watchIdleness(Math.max(this.#deps.idleMs, WATCHED_MS));
   }
 
   /** Publishes the current state again, as it was when it last changed. */
@@ -325,10 +327,10 @@ export class Session implements DeviceOwner {
     this.#socket = undefined;
   }
 
-  #watchIdleness(): void {
+  #watchIdleness(afterMs = this.#deps.idleMs): void {
     clearTimeout(this.#idleTimer);
     if (this.#machine.phase !== 'resting' || this.#machine.linked) return;
-    this.#idleTimer = setTimeout(() => this.dispatch({ kind: 'idle-too-long' }), this.#deps.idleMs);
+    this.#idleTimer = setTimeout(() => this.dispatch({ kind: 'idle-too-long' }), afterMs);
   }
 
   /** Only once the stream has the last event the credentials go, and only then the company is given up. */
