@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { parseCompanyId, type CompanyId } from '../../shared/contract/company-id.ts';
+import { isFetchFailure, KeySet, KeySetTooYoungError } from './admission/key-set.ts';
 
 /** Where tokens are checked: shared secrets (HS256, the newest first) or the key set of an issuer. */
 export interface AuthConfig {
@@ -69,10 +70,7 @@ export class TokenVerifier {
       ...(issuer !== undefined && { issuer }),
       ...(audience !== undefined && { audience }),
     };
-    this.#verifiers =
-      keys.kind === 'secrets'
-        ? keys.secrets.map((secret) => verifyWith(secret))
-        : [verifyWith(createRemoteJWKSet(keys.url))];
+    this.#verifiers = keys.kind === 'secrets' ? keys.secrets.map(verifyWith) : [verifyWithKeySet(keys.url)];
   }
 
   /**
@@ -106,12 +104,13 @@ export function tokenKeyOf(token: string): string {
   return hash('sha256', token, 'base64url');
 }
 
-function verifyWith(key: Uint8Array | ReturnType<typeof createRemoteJWKSet>): Verify {
-  return async (token, options) => {
-    const { payload } =
-      key instanceof Uint8Array ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options);
-    return payload;
-  };
+function verifyWith(secret: Uint8Array): Verify {
+  return async (token, options) => (await jwtVerify(token, secret, options)).payload;
+}
+
+function verifyWithKeySet(url: URL): Verify {
+  const keySet = new KeySet(url);
+  return (token, options) => keySet.verify(token, options);
 }
 
 function companyOf(salonId: unknown): CompanyId {
@@ -131,10 +130,6 @@ function toAuthError(error: unknown): AuthError {
   if (error instanceof errors.JWTExpired) return new AuthError('TOKEN_EXPIRED', error);
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'exp')
     return new AuthError('TOKEN_CLAIMS', error);
-  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid)
-    return new AuthError('AUTH_UNAVAILABLE', error);
-  // The fetch of the key set fails with a bare JOSEError (status) or a TypeError (network); verification never does.
-  const fetchFailed =
-    error instanceof errors.JOSEError ? error.code === 'ERR_JOSE_GENERIC' : error instanceof TypeError;
-  return new AuthError(fetchFailed ? 'AUTH_UNAVAILABLE' : 'TOKEN_INVALID', error);
+  const isPassing = error instanceof KeySetTooYoungError || isFetchFailure(error);
+  return new AuthError(isPassing ? 'AUTH_UNAVAILABLE' : 'TOKEN_INVALID', error);
 }

@@ -4,6 +4,7 @@ import type { RawEnv, Variable } from '../../shared/config/env.ts';
 import { isNetwork } from './admission/client-address.ts';
 import { isOriginRule } from './admission/origins.ts';
 import type { AuthConfig } from './auth.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 
 type SocketName =
   | 'SOCKET_HTTP_PORT'
@@ -16,6 +17,11 @@ type SocketName =
   | 'ALLOWED_ORIGINS'
   | 'CONNECTIONS_PER_MINUTE'
   | 'TRUSTED_PROXIES'
+  | 'MAX_SOCKETS'
+  | 'MAX_SOCKETS_PER_COMPANY'
+  | 'REQUESTS_PER_MINUTE'
+  | 'MAX_BUFFERED_KIB'
+  | 'DRAIN_SECONDS'
   | 'STREAM_REPLICAS';
 
 /** RFC 7518 section 3.2: an HS256 key is at least as long as the hash. */
@@ -45,6 +51,23 @@ export const VARIABLES = [
     fallback: '5',
   },
   { name: 'TRUSTED_PROXIES', help: 'addresses or networks whose X-Forwarded-For is believed, comma-separated' },
+  {
+    name: 'MAX_SOCKETS',
+    help: 'browsers of this replica; beyond it handshakes are refused with 503',
+    fallback: '20000',
+  },
+  { name: 'MAX_SOCKETS_PER_COMPANY', help: 'browsers of one company at this replica', fallback: '100' },
+  {
+    name: 'REQUESTS_PER_MINUTE',
+    help: 'requests a browser may make in a minute; three times as many for all of its company',
+    fallback: '20',
+  },
+  {
+    name: 'MAX_BUFFERED_KIB',
+    help: 'KiB that may wait for a browser to read them; beyond it its connection is cut',
+    fallback: '256',
+  },
+  { name: 'DRAIN_SECONDS', help: 'in how long a stop has sent all browsers elsewhere', fallback: '10' },
   { name: 'STREAM_REPLICAS', help: 'copies of each JetStream stream: 1, or 3 in a cluster', fallback: '1' },
 ] as const satisfies readonly Variable[];
 
@@ -60,6 +83,7 @@ export interface SocketConfig extends CommonConfig {
   readonly trustedProxies: readonly string[];
   /** For streams that this service has to create; the WhatsApp service corrects those that exist. */
   readonly streamReplicas: 1 | 3;
+  readonly limits: Limits;
 }
 
 /** @throws ConfigError with every fault at once. */
@@ -88,9 +112,26 @@ export function toConfig(raw: RawEnv<SocketVariable>): SocketConfig {
     }),
     trustedProxies,
     streamReplicas: faults.oneOf('STREAM_REPLICAS', raw.STREAM_REPLICAS, ['1', '3'], '1') === '3' ? 3 : 1,
+    limits: toLimits(raw, faults),
   };
   faults.throwIfAny();
   return config;
+}
+
+function toLimits(raw: RawEnv<SocketVariable>, faults: ConfigFaults): Limits {
+  const integer = (name: SocketName, fallback: number, max: number, min = 1) =>
+    faults.integer(name, raw[name], fallback, { min, max });
+  const requestsPerMinute = integer('REQUESTS_PER_MINUTE', DEFAULT_LIMITS.requestsPerMinute, 100_000);
+  return {
+    ...DEFAULT_LIMITS,
+    maxSockets: integer('MAX_SOCKETS', DEFAULT_LIMITS.maxSockets, 1_000_000),
+    maxSocketsPerCompany: integer('MAX_SOCKETS_PER_COMPANY', DEFAULT_LIMITS.maxSocketsPerCompany, 1_000_000),
+    requestsPerMinute,
+    companyRequestsPerMinute: requestsPerMinute * 3,
+    maxBufferedBytes: integer('MAX_BUFFERED_KIB', DEFAULT_LIMITS.maxBufferedBytes / 1024, 1_048_576) * 1024,
+    // The process is given up on 20 s after the signal.
+    drainMs: integer('DRAIN_SECONDS', DEFAULT_LIMITS.drainMs / 1000, 15, 0) * 1000,
+  };
 }
 
 function toKeys(raw: RawEnv<SocketVariable>, faults: ConfigFaults): AuthConfig['keys'] {

@@ -15,6 +15,8 @@ export interface EventFeedOptions {
   readonly screen: Screen;
   readonly clock: Clock;
   readonly instruments: SocketInstruments;
+  /** When the stream was created, in ms since the epoch, if known. */
+  readonly streamCreatedAtMs: () => number | undefined;
   /** Events of the company did not arrive, so others may be missing too. */
   readonly onGap: () => void;
 }
@@ -55,12 +57,12 @@ export class EventFeed {
   };
 
   #show(room: Room, event: SessionEvent, { message, receivedUs }: { message: LiveMessage; receivedUs: number }): void {
-    const { clock, instruments, screen } = this.#options;
+    const { clock, instruments, screen, streamCreatedAtMs } = this.#options;
     const { companyId, size: roomSize } = room;
     try {
       traceDelivery({ companyId, event, roomSize, header: (name) => message.header(name) }, (exemplar) => {
         const startedUs = clock.wallMicros();
-        screen.show(room, { event, expiry: liveExpiry(event, clock.monotonicMs()) });
+        screen.show(room, { event, expiry: liveExpiry(event, clock.monotonicMs()), stream: streamCreatedAtMs() });
         instruments.emitted(event, { receivedUs, startedUs, endedUs: clock.wallMicros(), roomSize, exemplar });
       });
     } catch (error) {

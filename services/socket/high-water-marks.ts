@@ -34,6 +34,8 @@ export class HighWaterMarks {
   #handHash: string | undefined;
   #continuous = false;
   #liveCount = 0;
+  /** The stream was created again: the next position may be lower, because its owner may have lost everything too. */
+  #mayRestart = false;
 
   /** Rises with every live event that counted: the same number before and after a read means nothing overtook it. */
   get liveCount(): number {
@@ -50,6 +52,19 @@ export class HighWaterMarks {
     this.#continuous = false;
   }
 
+  /**
+   * The stream is another one. An owner that has kept its database goes on where it was; one that has lost it counts from
+   * epoch 1 again. So the next event that is not the last one is newest, wherever it stands, and a `connected` published
+   * by hand is no longer held against the owner. Reads under way are overtaken.
+   */
+  forgetOrder(): void {
+    this.#mayRestart = true;
+    this.#continuous = false;
+    this.#liveCount += 1;
+    this.#handHash = undefined;
+    if (this.#shown?.by === 'hand') this.#shown = undefined;
+  }
+
   /** @param hashOf computes the hash of the event's body; called for events published by hand only. */
   judgeLive(event: SessionEvent, hashOf: () => string): LiveJudgement {
     const position = positionOf(event);
@@ -59,7 +74,7 @@ export class HighWaterMarks {
       this.#shown = { by: 'hand', came: 'live', connected: event.type === 'connected' };
       return { verdict: 'newest', gap: false };
     }
-    const order = this.#highest === undefined ? 1 : comparePositions(position, this.#highest);
+    const order = this.#orderOf(position);
     if (order === 0) return { verdict: 'duplicate', gap: false };
     if (order < 0) return { verdict: 'stale', gap: false };
     const gap = this.#continuous && this.#highest !== undefined && !follows(position, this.#highest);
@@ -71,7 +86,7 @@ export class HighWaterMarks {
   isNews(event: SessionEvent, hashOf: () => string): boolean {
     const position = positionOf(event);
     if (position === undefined) return hashOf() !== this.#handHash;
-    return this.#highest === undefined || comparePositions(position, this.#highest) > 0;
+    return this.#orderOf(position) > 0;
   }
 
   /**
@@ -82,7 +97,7 @@ export class HighWaterMarks {
     if (this.#liveCount !== liveCountBefore) return 'overtaken';
     const position = positionOf(event);
     if (position === undefined) return this.#judgeStoredByHand(event, hashOf());
-    const order = this.#highest === undefined ? 1 : comparePositions(position, this.#highest);
+    const order = this.#orderOf(position);
     if (order < 0) return 'stale';
     // An equal one that follows on a stored event published by hand was the newer of the two: the stream's order decides.
     if (order === 0 && (this.#shown?.by !== 'hand' || this.#shown.came === 'live')) return 'shown';
@@ -96,7 +111,17 @@ export class HighWaterMarks {
     return 'newest';
   }
 
+  /** Negative for a position that was passed, 0 for the last one, positive for a new one. */
+  #orderOf(position: Position): number {
+    if (this.#highest === undefined) return 1;
+    const order = comparePositions(position, this.#highest);
+    // The last one published again: its owner has lost nothing.
+    if (order === 0) this.#mayRestart = false;
+    return order < 0 && this.#mayRestart ? 1 : order;
+  }
+
   #raise(position: Position, type: EventType): 'newest' | 'held' {
+    this.#mayRestart = false;
     this.#highest = position;
     this.#continuous = true;
     if (this.#holds(type)) return 'held';

@@ -172,6 +172,11 @@ export class SocketInstruments {
     });
   }
 
+  /** Another stream than before: what it held is published again by the sessions' owners. */
+  streamRecreated(): void {
+    this.#logger.warn('the stream of the events is another one than before');
+  }
+
   streamRepairFailed(error: unknown): void {
     this.#throttle.run('stream repair failed', (suppressed) => {
       this.#logger.error({ err: error, suppressed }, 'the streams are not there and cannot be created');

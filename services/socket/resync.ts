@@ -51,6 +51,11 @@ export class Resync implements AsyncDisposable {
     return this.#isBehind ? 'reading again after a reconnect' : undefined;
   }
 
+  /** Events may have been missed since the last reconnect. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
   /** Asks for a pass over all open rooms, which begins at once unless one is under way. */
   request(reason: Exclude<RefreshReason, 'audit'>): void {
     if (reason === 'reconnect') this.#isBehind = true;

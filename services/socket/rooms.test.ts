@@ -10,7 +10,7 @@ const event: SessionEvent = { type: 'starting', companyId, timestamp: 1 };
 const shown = { event, expiry: liveExpiry(event, 0) };
 
 function viewerOf(id: string, seen?: Position): Viewer {
-  return { id, seen, joinedAtUs: 0, waitingSinceMs: undefined };
+  return { id, seen, joinedAtUs: 0, waitingSinceMs: undefined, acknowledges: false };
 }
 
 test('a room is there exactly while somebody is in it', () => {

@@ -1,5 +1,5 @@
 import { salonIdOf, type CompanyId } from '../../shared/contract/company-id.ts';
-import { comparePositions, type Position } from '../../shared/contract/position.ts';
+import { compareSeen, type SeenPosition } from '../../shared/contract/socket-events.ts';
 import { HighWaterMarks } from './high-water-marks.ts';
 import type { ShownState } from './screen/session-emits.ts';
 
@@ -8,11 +8,13 @@ export interface Viewer {
   /** The Socket.IO id. */
   readonly id: string;
   /** The newest state that the client has seen anywhere: it is shown nothing older. */
-  readonly seen: Position | undefined;
+  readonly seen: SeenPosition | undefined;
   /** µs since the epoch. */
   readonly joinedAtUs: number;
   /** By the client's own word, in ms since the epoch. */
   readonly waitingSinceMs: number | undefined;
+  /** Answers final states with an acknowledgement. */
+  readonly acknowledges: boolean;
 }
 
 /** All browsers of one company at this gateway, and what they were shown. */
@@ -61,6 +63,22 @@ export class Room {
     return this.#viewers.has(viewer);
   }
 
+  /** Whether this browser was shown any state of the room. */
+  hasShown(viewer: Viewer): boolean {
+    return (this.#viewers.get(viewer) ?? 0) > 0;
+  }
+
+  /** The browsers that acknowledge final states. */
+  listAcknowledging(): readonly Viewer[] {
+    return [...this.#viewers.keys()].filter(({ acknowledges }) => acknowledges);
+  }
+
+  /** The stream is another one: positions say nothing about what comes next, here and in what clients have seen. */
+  forgetOrder(): void {
+    this.marks.forgetOrder();
+    this.#ahead.clear();
+  }
+
   /** The room stands at a new state; nobody has been shown it yet. */
   moveTo(shown: ShownState): void {
     this.#shown = shown;
@@ -86,9 +104,9 @@ export class Room {
   }
 
   /** Viewers that have already seen a newer state than this one, on another replica or before a restart. */
-  aheadOf(position: Position | undefined): readonly Viewer[] {
+  aheadOf(position: SeenPosition | undefined): readonly Viewer[] {
     if (this.#ahead.size === 0 || position === undefined) return [];
-    const ahead = [...this.#ahead].filter(({ seen }) => seen && comparePositions(seen, position) > 0);
+    const ahead = [...this.#ahead].filter(({ seen }) => seen && compareSeen(seen, position) > 0);
     for (const viewer of this.#ahead) if (!ahead.includes(viewer)) this.#ahead.delete(viewer);
     return ahead;
   }
@@ -139,6 +157,12 @@ export class Rooms {
   /** The rooms that are open now; stays as it is while rooms come and go. */
   listOpen(): readonly Room[] {
     return [...this.#open.values()];
+  }
+
+  /** Forgets the order of all companies, open and remembered. */
+  forgetOrder(): void {
+    for (const room of this.#open.values()) room.forgetOrder();
+    for (const { room } of this.#empty.values()) room.forgetOrder();
   }
 
   enter(companyId: CompanyId, viewer: Viewer): Room {

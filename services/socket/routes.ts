@@ -11,12 +11,14 @@ import { AuthError, type TokenVerifier } from './auth.ts';
 import { bearerOf } from './http/bearer.ts';
 import type { PageAssets } from './http/page-assets.ts';
 import { addPageRoutes } from './http/page-routes.ts';
+import { addPubsubHealthRoute, type Ping } from './http/pubsub-health.ts';
 import type { Status } from './http/status.ts';
 
 export interface RouteParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly readiness: () => Readiness;
+  readonly ping: Ping;
   readonly origins: Origins;
   readonly verifier: TokenVerifier;
   readonly status: (companyId: CompanyId) => Promise<Status>;
@@ -37,7 +39,7 @@ export function createPublicApp(parts: RouteParts, { inside }: { readonly inside
   return toApp(router, parts.logger);
 }
 
-/** `/healthz`, `/readyz` and `/metrics`, for a listener that the outside cannot reach. */
+/** `/healthz`, `/readyz`, `/health/pubsub` and `/metrics`, for a listener that the outside cannot reach. */
 export function createAdminApp(parts: RouteParts): Koa {
   const router = new Router();
   addInsideRoutes(router, parts);
@@ -51,8 +53,9 @@ function toApp(router: Router, logger: Logger): Koa {
   return app;
 }
 
-function addInsideRoutes(router: Router, { readiness, metrics }: RouteParts): void {
+function addInsideRoutes(router: Router, { readiness, ping, metrics }: RouteParts): void {
   addHealthRoutes(router, readiness);
+  addPubsubHealthRoute(router, ping);
   addMetricsRoute(router, metrics.registry);
 }
 

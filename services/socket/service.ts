@@ -1,77 +1,58 @@
-import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import type Koa from 'koa';
 import { BusConnection } from '../../shared/bus/connection.ts';
-import { subscribeEvents, type EventSubscription } from '../../shared/bus/event-feed.ts';
 import { readLastEvent, type StoredEvent } from '../../shared/bus/last-event.ts';
+import { ping } from '../../shared/bus/ping.ts';
 import { ensureStreams } from '../../shared/bus/streams.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
-import type { PhoneNumber } from '../../shared/contract/phone-number.ts';
 import { toReadiness, type Readiness } from '../../shared/http/health.ts';
-import { closeServer, listen } from '../../shared/http/listen.ts';
 import { BusInstruments } from '../../shared/instruments/bus-instruments.ts';
-import { requestTraced } from '../../shared/instruments/command-tracing.ts';
 import { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
 import type { Service } from '../../shared/lifecycle/run.ts';
 import { readVersion } from '../../shared/lifecycle/version.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import { createProcessMetrics, type Metrics } from '../../shared/telemetry/metrics.ts';
-import { Admission } from './admission/admission.ts';
-import { ClientAddresses } from './admission/client-address.ts';
-import { Handshakes } from './admission/handshakes.ts';
-import type { MarketplaceNamespace } from './admission/marketplace-socket.ts';
+import { openGate, type Gate } from './admission/gate.ts';
 import { Origins } from './admission/origins.ts';
-import { createSocketServer } from './admission/socket-server.ts';
+import { RequestLimits } from './admission/request-limits.ts';
 import { TokenVerifier } from './auth.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { SocketConfig } from './config.ts';
-import { EventFeed } from './event-feed.ts';
 import { welcomeBrowsers } from './gateway.ts';
 import { loadPageAssets, type PageAssets } from './http/page-assets.ts';
+import { openPorts } from './http/ports.ts';
 import { readStatus } from './http/status.ts';
 import { SocketInstruments } from './instruments.ts';
-import { Resync } from './resync.ts';
-import { Rooms, type Room } from './rooms.ts';
-import { createAdminApp, createPublicApp, type RouteParts } from './routes.ts';
+import type { Limits } from './limits.ts';
+import { Rooms } from './rooms.ts';
+import type { RouteParts } from './routes.ts';
+import { Acknowledgements } from './screen/acknowledgements.ts';
+import { BackPressure } from './screen/back-pressure.ts';
 import { Emitter } from './screen/emitter.ts';
-import { Screen } from './screen/screen.ts';
+import { AcknowledgementInstruments } from './telemetry/acknowledgement-instruments.ts';
 import { ConnectionInstruments } from './telemetry/connection-instruments.ts';
-import { ClockOffsetWatch } from './upstream/clock-offset-watch.ts';
-import { JOIN_READS_MS } from './upstream/join.ts';
-import { Liveness } from './upstream/liveness.ts';
-import { SessionCommands, type BrowserCommand } from './upstream/session-commands.ts';
-import { StoredState } from './upstream/stored-state.ts';
+import { createFeed, FLUSH_INTERVAL_MS, type Feed, type FeedOverrides } from './upstream/feed.ts';
 
 /** What a test may replace or speed up. */
-export interface SocketOverrides {
-  /** The live feed; a test puts a lossy one in its place. */
-  readonly subscribe?: typeof subscribeEvents;
+export interface SocketOverrides extends FeedOverrides {
   readonly page?: PageAssets;
   readonly clock?: Clock;
-  readonly joinReadsMs?: readonly number[];
-  readonly auditRoundMs?: number;
-  readonly flushIntervalMs?: number;
-  readonly expiryGraceMs?: number;
-  readonly commandRetry?: { readonly baseMs: number; readonly maxMs: number };
-  readonly commandDeadlineMs?: number;
+  readonly limits?: Partial<Limits>;
 }
 
 export interface SocketService extends Service, AsyncDisposable {
   readonly port: number;
   /** Where `/metrics` and `/readyz` are; the same as `port` unless they have one of their own. */
   readonly adminPort: number;
-  readonly readiness: () => Readiness;
+  readonly readiness: () => SocketReadiness;
   readonly metrics: Metrics;
   readonly failed: Promise<never>;
 }
 
-/** Two rounds pass in less than a minute, so every room is compared within one. */
-const AUDIT_ROUND_MS = 25_000;
-const FLUSH_INTERVAL_MS = 2000;
-const COMMAND_DEADLINE_MS = 5000;
-const REPAIR_TIMEOUT_MS = 5000;
-/** Tabs of one company at one gateway. */
-const MAX_SOCKETS_PER_COMPANY = 100;
+/** As `GET /readyz` answers it. */
+export interface SocketReadiness extends Readiness {
+  /** How far the live feed is behind NATS, in ms; null before there is one. */
+  readonly lagMs: number | null;
+}
 
 /**
  * Starts the gateway: health and page first, then NATS and the streams, and at last the browsers, so that nobody connects
@@ -86,169 +67,119 @@ export async function startSocketService(
 ): Promise<SocketService> {
   await using stack = new AsyncDisposableStack();
   const clock = overrides.clock ?? systemClock();
+  const limits = { ...config.limits, ...overrides.limits };
   const metrics = createProcessMetrics('socket', readVersion());
   const messaging = new MessagingInstruments(metrics);
   const instruments = new SocketInstruments(logger, { metrics, messaging, clock });
-  const rooms = new Rooms({ now: () => clock.monotonicMs() });
+  const { maxEmptyRooms: maxEmpty, emptyRoomMs: forgetAfterMs } = limits;
+  const rooms = new Rooms({ now: () => clock.monotonicMs(), maxEmpty, forgetAfterMs });
   const origins = new Origins(config.allowedOrigins);
   const verifier = new TokenVerifier(config.auth);
   const page = overrides.page ?? (await loadPageAssets(join(import.meta.dirname, 'page')));
   const parts: ReadinessParts = { stopping: false };
   const readiness = () => readinessOf(parts);
-  const status = (companyId: CompanyId) => readStatus(companyId, rooms, (id) => readLast(parts.bus, id));
-  const routes: RouteParts = { logger, metrics, readiness, page, origins, verifier, status };
-  const { http, ...ports } = await openPorts(stack, config, routes);
+  const routes: RouteParts = {
+    logger,
+    metrics,
+    readiness,
+    page,
+    origins,
+    verifier,
+    status: (companyId) => readStatus(companyId, rooms, (id) => readLast(parts.bus, id)),
+    ping: () => (parts.bus ? ping(parts.bus) : Promise.reject(new NotStartedError())),
+  };
+  const { http, ...ports } = await openPorts(stack, config, { routes, limits });
 
   const observer = new BusInstruments(logger, metrics, 'socket');
   const bus = stack.use(await BusConnection.connect({ ...config.nats, name: 'socket', observer }, stopping));
   parts.bus = bus;
   const streams = { replicas: config.streamReplicas, mayChange: false } as const;
   await ensureStreams(bus, { ...streams, ...(stopping && { signal: stopping }) });
-  const repairStream = () => ensureStreams(bus, { ...streams, timeoutMs: REPAIR_TIMEOUT_MS });
 
   const connections = new ConnectionInstruments(logger, metrics, clock);
-  const namespace = openGate(stack, http, { config, origins, verifier, rooms, clock, instruments: connections });
-  const feedParts = { bus, repairStream, clock, instruments, messaging, connections, rooms, namespace, overrides };
-  const feed = createFeed(stack, feedParts);
+  const gate = openGate(stack, http, { config, limits, origins, verifier, rooms, clock, instruments: connections });
+  const acknowledging = new AcknowledgementInstruments(logger, metrics);
+  const shown = createScreenParts(stack, { gate, limits, clock, instruments: acknowledging });
+  const feedParts = { bus, streams, clock, instruments, messaging, rooms, limits, overrides };
+  const feed = createFeed(stack, { ...feedParts, emitter: shown.emitter });
   Object.assign(parts, feed);
+  welcomeBrowsers({
+    ...shown,
+    ...feed,
+    namespace: gate.namespace,
+    rooms,
+    requests: new RequestLimits({
+      perViewer: limits.requestsPerMinute,
+      perCompany: limits.companyRequestsPerMinute,
+      now: () => clock.monotonicMs(),
+    }),
+    renew: (socket, token) => gate.handshakes.renew(socket, token),
+    clock,
+    instruments: connections,
+  });
   await bus.flush(FLUSH_INTERVAL_MS);
 
   const owned = stack.move();
-  const stop = async () => {
+  const end = async () => {
     parts.stopping = true;
+    await gate.clear();
     await owned.disposeAsync();
   };
+  let ending: Promise<void> | undefined;
+  const stop = () => (ending ??= end());
   return { ...ports, readiness, metrics, failed: failureOf(bus, parts), stop, [Symbol.asyncDispose]: stop };
 }
 
-/** The page, health and metrics. Closes last, when the browsers are gone. */
-async function openPorts(
-  stack: AsyncDisposableStack,
-  config: SocketConfig,
-  routes: RouteParts,
-): Promise<{ readonly http: Server; readonly port: number; readonly adminPort: number }> {
-  const { logger } = routes;
-  const http = serverOf(createPublicApp(routes, { inside: config.adminPort === undefined }));
-  stack.defer(() => closeServer(http));
-  const port = await listen(http, { port: config.httpPort, variable: 'SOCKET_HTTP_PORT', logger });
-  if (config.adminPort === undefined) return { http, port, adminPort: port };
-  const admin = serverOf(createAdminApp(routes));
-  stack.defer(() => closeServer(admin));
-  const adminPort = await listen(admin, { port: config.adminPort, variable: 'SOCKET_ADMIN_PORT', logger });
-  return { http, port, adminPort };
-}
-
-function serverOf(app: Koa): Server {
-  const handle = app.callback();
-  // Koa answers every failure itself: this promise never rejects.
-  return createServer((request, response) => void handle(request, response));
-}
-
-interface GateParts {
-  readonly config: SocketConfig;
-  readonly origins: Origins;
-  readonly verifier: TokenVerifier;
-  readonly rooms: Rooms;
+interface ScreenParts {
+  readonly gate: Gate;
+  readonly limits: Limits;
   readonly clock: Clock;
-  readonly instruments: ConnectionInstruments;
+  readonly instruments: AcknowledgementInstruments;
 }
 
-/** Lets browsers in. */
-function openGate(stack: AsyncDisposableStack, http: Server, parts: GateParts): MarketplaceNamespace {
-  const { config, origins, verifier, rooms, clock, instruments } = parts;
-  const handshakes = new Handshakes({
-    origins,
-    verifier,
-    rooms,
-    instruments,
-    addresses: new ClientAddresses(config.trustedProxies),
-    admission: new Admission({ perMinute: config.connectionsPerMinute, now: () => clock.monotonicMs() }),
-    maxPerCompany: MAX_SOCKETS_PER_COMPANY,
-  });
-  const { namespace, close } = createSocketServer(http, { origins, handshakes, instruments });
-  stack.defer(close);
-  instruments.watch({ rooms: () => rooms.openCount, sockets: () => namespace.sockets.values() });
-  return namespace;
-}
-
-interface FeedParts {
-  readonly bus: BusConnection;
-  readonly repairStream: () => Promise<void>;
-  readonly clock: Clock;
-  readonly instruments: SocketInstruments;
-  readonly messaging: MessagingInstruments;
-  readonly connections: ConnectionInstruments;
-  readonly rooms: Rooms;
-  readonly namespace: MarketplaceNamespace;
-  readonly overrides: SocketOverrides;
-}
-
-/** The way from NATS into the rooms: live, from the stream, and by asking owners. */
-function createFeed(stack: AsyncDisposableStack, parts: FeedParts) {
-  const { bus, repairStream, clock, instruments, messaging, rooms, namespace, overrides } = parts;
+/** The way from the rooms to the browsers. */
+function createScreenParts(stack: AsyncDisposableStack, { gate, limits, clock, instruments }: ScreenParts) {
+  const { namespace } = gate;
   const now = () => clock.monotonicMs();
-  const emitter = new Emitter(namespace, now);
-  const offset = stack.use(new ClockOffsetWatch(bus, instruments));
-  const recover = (room: Room) => commands.recover(room);
-  const screen = stack.use(new Screen({ emitter, now, graceMs: overrides.expiryGraceMs, onOutdated: recover }));
-  const storedState = new StoredState({
-    read: (companyId) => readLastEvent(bus, companyId),
-    screen,
-    clock,
-    instruments,
-    clockOffsetMs: () => offset.offsetMs,
-    onUnknownAge: recover,
-  });
-  const deadlineMs = overrides.commandDeadlineMs ?? COMMAND_DEADLINE_MS;
-  const send = (companyId: CompanyId, name: BrowserCommand, phoneNumber?: PhoneNumber) =>
-    requestTraced(bus, messaging, { companyId, name, phoneNumber, deadlineMs });
-  const commands: SessionCommands = stack.use(
-    new SessionCommands({ send, emitter, storedState, instruments, now, retry: overrides.commandRetry }),
-  );
-  const { auditRoundMs = AUDIT_ROUND_MS, flushIntervalMs = FLUSH_INTERVAL_MS } = overrides;
-  const resync = stack.use(
-    new Resync({ rooms, storedState, instruments, repairStream, auditRoundMs, isConnected: () => bus.connected }),
-  );
-  stack.defer(bus.onReconnected(() => resync.request('reconnect')));
-  stack.defer(bus.onSlowConsumer(() => resync.request('gap')));
-  const liveness = stack.use(new Liveness({ bus, instruments, intervalMs: flushIntervalMs }));
-  const { receive } = new EventFeed({ rooms, screen, clock, instruments, onGap: () => resync.request('gap') });
-  const subscribe = overrides.subscribe ?? subscribeEvents;
-  const subscription = stack.use(subscribe(bus, receive, (error) => instruments.feedFailed(error)));
-  const readsMs = overrides.joinReadsMs ?? JOIN_READS_MS;
-  welcomeBrowsers({
-    namespace,
-    rooms,
-    emitter,
-    commands,
-    join: { storedState, readsMs, onFailed: () => resync.request('join') },
-    clock,
-    instruments: parts.connections,
-  });
-  return { subscription, resync, liveness };
+  const { acknowledgeTimeoutMs: timeoutMs, acknowledgeRetries: retries, maxBufferedBytes } = limits;
+  const acknowledgements = stack.use(new Acknowledgements({ namespace, instruments, now, timeoutMs, retries }));
+  const backPressure = stack.use(new BackPressure({ namespace, maxBufferedBytes }));
+  return { acknowledgements, backPressure, emitter: new Emitter({ namespace, acknowledgements, now }) };
 }
 
 /** What readiness depends on; absent parts have not been started yet. */
-interface ReadinessParts {
+interface ReadinessParts extends Partial<Pick<Feed, 'subscription' | 'resync' | 'liveness'>> {
   stopping: boolean;
   bus?: BusConnection;
-  subscription?: EventSubscription;
-  resync?: Resync;
-  liveness?: Liveness;
 }
 
-function readinessOf({ stopping, bus, subscription, resync, liveness }: ReadinessParts): Readiness {
+function readinessOf({ stopping, bus, subscription, resync, liveness }: ReadinessParts): SocketReadiness {
   const unresponsive = liveness?.alive === false ? 'does not answer' : 'ok';
-  return toReadiness({
+  const readiness = toReadiness({
     service: stopping ? 'stopping' : 'ok',
     nats: bus?.connected ? unresponsive : 'disconnected',
     feed: subscription?.active ? 'ok' : 'not subscribed',
     resync: resync?.problem ?? 'ok',
   });
+  return { ...readiness, lagMs: liveness ? Math.round(liveness.lagMs * 1000) / 1000 : null };
+}
+
+/** NATS has not been there yet. */
+class NotStartedError extends Error {
+  readonly code = 'BUS_NOT_CONNECTED';
+
+  constructor() {
+    super('NATS was not there yet');
+    this.name = 'NotStartedError';
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
 }
 
 function readLast(bus: BusConnection | undefined, companyId: CompanyId): Promise<StoredEvent | undefined> {
-  return bus ? readLastEvent(bus, companyId) : Promise.reject(new Error('NATS was not there yet'));
+  return bus ? readLastEvent(bus, companyId) : Promise.reject(new NotStartedError());
 }
 
 /** A connection that is closed for good never comes back: only a new process can. */

@@ -7,9 +7,11 @@ export interface StreamWatchOptions {
   /** How the streams are created when they are gone. */
   readonly streams: StreamOptions;
   /** ms between two looks. Default 10,000. */
-  readonly intervalMs?: number;
+  readonly intervalMs?: number | undefined;
   /** The events stream is another one than before, and empty but for what was published since. */
-  readonly onRecreated: () => void;
+  readonly onRecreated?: () => void;
+  /** The creation time of the events stream, as the server tells it: at the first look and whenever it is another one. */
+  readonly onFound?: (created: string) => void;
   /** A look failed; the next one comes as usual. Not called for a broker that is away. */
   readonly onError?: (error: BusError | StreamIncompatibleError) => void;
 }
@@ -26,7 +28,7 @@ export interface StreamWatch extends Disposable {
  * after every reconnect. The first look, on which `check` of the answer waits, only remembers which stream it is.
  */
 export function watchStream(bus: BusConnection, options: StreamWatchOptions): StreamWatch {
-  const { streams, intervalMs = 10_000, onRecreated, onError } = options;
+  const { streams, intervalMs = 10_000, onRecreated, onFound, onError } = options;
   let known: string | undefined;
   let looking: Promise<void> | undefined;
   let stopped = false;
@@ -35,9 +37,11 @@ export function watchStream(bus: BusConnection, options: StreamWatchOptions): St
     if (found === undefined) await ensureStreams(bus, { ...streams, timeoutMs: 0 });
     const created = found ?? (await readStreamCreation(bus, EVENTS_STREAM));
     if (created === undefined || stopped) return;
-    const recreated = known !== undefined && known !== created;
+    if (created === known) return;
+    const recreated = known !== undefined;
     known = created;
-    if (recreated) onRecreated();
+    onFound?.(created);
+    if (recreated) onRecreated?.();
   };
   const check = (): Promise<void> => {
     if (!bus.connected || stopped) return Promise.resolve();

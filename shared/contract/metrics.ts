@@ -35,6 +35,11 @@ export const METRICS = {
     labels: ['event', 'transport'],
     buckets: END_TO_END_BUCKETS_S,
   },
+  whatsapp_browser_acks_total: {
+    type: 'counter',
+    help: 'Final states sent to browsers that acknowledge: acknowledged, retried, or missing for good',
+    labels: ['event', 'outcome'],
+  },
   socket_events_total: {
     type: 'counter',
     help: 'Events that reached the gateway, by what became of them',

@@ -97,6 +97,7 @@ export class GatewayUnderTest implements AsyncDisposable {
       page: new Map(),
       commandRetry: { baseMs: 50, maxMs: 200 },
       ...overrides,
+      limits: { admissionGraceMs: 0, ...overrides.limits },
     });
     const nats = await connectNats({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     return new GatewayUnderTest(service, nats, log);

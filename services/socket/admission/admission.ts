@@ -8,6 +8,8 @@ export interface AdmissionOptions {
   readonly now: () => number;
   /** Addresses and tokens remembered; beyond it the longest unused one is forgotten. */
   readonly maxRemembered?: number;
+  /** For how long after the start everybody with a valid token counts as known, in ms: who was here before is forgotten. */
+  readonly graceMs?: number;
 }
 
 /** Who turned out to be behind a handshake. */
@@ -42,10 +44,12 @@ export class Admission {
   readonly #now: () => number;
   readonly #addresses: Remembered<Address>;
   readonly #seen: Remembered<number>;
+  readonly #graceUntilMs: number;
 
-  constructor({ perMinute, now, maxRemembered = 50_000 }: AdmissionOptions) {
+  constructor({ perMinute, now, maxRemembered = 50_000, graceMs = 0 }: AdmissionOptions) {
     this.#perMinute = perMinute;
     this.#now = now;
+    this.#graceUntilMs = now() + graceMs;
     this.#addresses = new Remembered(maxRemembered);
     this.#seen = new Remembered(maxRemembered);
   }
@@ -79,7 +83,8 @@ export class Admission {
       isKnown: ({ tokenKey, companyId }) => {
         const now = this.#now();
         // Further tabs of one salon get tokens of their own.
-        const known = this.#wasSeen(tokenKey, now) || this.#wasSeen(`${address} ${companyId}`, now);
+        const known =
+          this.#wasSeen(tokenKey, now) || this.#wasSeen(`${address} ${companyId}`, now) || now < this.#graceUntilMs;
         record.away.delete(tokenKey);
         return known;
       },

@@ -15,6 +15,8 @@ export interface HandshakesOptions {
   readonly verifier: TokenVerifier;
   readonly rooms: Rooms;
   readonly instruments: ConnectionInstruments;
+  /** Transport connections at this gateway. */
+  readonly maxSockets: number;
   /** Browsers of one company at this gateway. */
   readonly maxPerCompany: number;
 }
@@ -33,6 +35,20 @@ class ConnectError extends Error {
 /** What the same client may be allowed a little later. */
 const TEMPORARY: ReadonlySet<RejectionCode> = new Set(['TOO_MANY_CONNECTIONS', 'COMPANY_LIMIT', 'AUTH_UNAVAILABLE']);
 
+/** The fresh token is another salon's: it would need another room, so another connection. */
+class ForeignTokenError extends Error {
+  readonly code = 'TOKEN_FOREIGN';
+
+  constructor() {
+    super('the token is of another salon');
+    this.name = 'ForeignTokenError';
+  }
+
+  shouldRetry(): boolean {
+    return false;
+  }
+}
+
 /** A limit's refusal makes clients come back later by themselves, this long in s where they listen to it. */
 const RETRY_AFTER_S = 15;
 
@@ -42,12 +58,19 @@ export class Handshakes {
   readonly #tickets = new WeakMap<IncomingMessage, AdmissionTicket>();
   /** Connections that are in the namespace or on their way: Socket.IO itself looks only when the middleware is through. */
   readonly #joined = new WeakSet();
+  #open = 0;
+  #isStopping = false;
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
   }
 
-  /** Engine.IO's `allowRequest`: refuses with 403 or 429 before anything is upgraded. */
+  /** From now on nobody is let in; a balancer that has not noticed yet is told 503. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** Engine.IO's `allowRequest`: refuses with 403, 429 or 503 before anything is upgraded. */
   readonly allowRequest = (
     request: IncomingMessage,
     callback: (error: string | null | undefined, allowed: boolean) => void,
@@ -64,6 +87,14 @@ export class Handshakes {
       respond(request, status, code);
       callback(code, false);
     };
+    if (this.#isStopping) {
+      refuse(503, 'STOPPING');
+      return;
+    }
+    if (this.#open >= this.#options.maxSockets) {
+      refuse(503, 'GATEWAY_FULL');
+      return;
+    }
     if (!origins.allows(headers.origin, headers.host)) {
       admission.request(address)?.end();
       refuse(403, 'ORIGIN_REFUSED');
@@ -85,8 +116,30 @@ export class Handshakes {
     once(event: 'close', run: () => void): unknown;
   }) => {
     const ticket = this.#tickets.get(connection.request);
-    if (ticket) connection.once('close', () => ticket.end());
+    this.#open += 1;
+    connection.once('close', () => {
+      this.#open -= 1;
+      ticket?.end();
+    });
   };
+
+  /**
+   * Checks a fresh token for a browser that is in its room.
+   * @throws AuthError, ForeignTokenError
+   */
+  async renew(socket: MarketplaceSocket, token: string | undefined): Promise<Identity> {
+    const { verifier, instruments } = this.#options;
+    try {
+      const identity = await verifier.verify(token);
+      if (identity.companyId !== socket.data.identity.companyId) throw new ForeignTokenError();
+      // With it the browser may come back after a reconnect.
+      this.#tickets.get(socket.request)?.accept(identity);
+      return identity;
+    } catch (error) {
+      instruments.rejected(error instanceof ForeignTokenError ? error.code : toConnectError(error).data.code);
+      throw error;
+    }
+  }
 
   /** For the namespace's middleware: puts the identity on the socket, or answers why it may not connect. Never rejects. */
   async refusalOf(socket: MarketplaceSocket): Promise<Error | undefined> {
@@ -144,7 +197,7 @@ function respond(request: IncomingMessage & { res?: ServerResponse }, status: nu
   const headers = {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
-    ...(status === 429 && { 'Retry-After': String(RETRY_AFTER_S) }),
+    ...(status !== 403 && { 'Retry-After': String(RETRY_AFTER_S) }),
   };
   if (request.res) {
     request.res.writeHead(status, headers).end(body);

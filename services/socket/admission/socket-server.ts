@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { Socket as Connection } from 'node:net';
 import { Server } from 'socket.io';
 import { MARKETPLACE_NAMESPACE } from '../../../shared/contract/socket-events.ts';
+import type { Limits } from '../limits.ts';
 import type { ConnectionInstruments } from '../telemetry/connection-instruments.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { MarketplaceNamespace, MarketplaceServer } from './marketplace-socket.ts';
@@ -11,14 +12,8 @@ export interface SocketServerParts {
   readonly origins: Origins;
   readonly handshakes: Handshakes;
   readonly instruments: ConnectionInstruments;
+  readonly limits: Limits;
 }
-
-/** Clients send a token and short commands: no message needs more, in bytes. */
-const MAX_MESSAGE_BYTES = 16 * 1024;
-/** How long a transport may stay without joining the namespace, in ms. */
-const JOIN_TIMEOUT_MS = 10_000;
-/** How long clients may take over the closing handshake, in ms. */
-const CLOSE_TIMEOUT_MS = 2000;
 
 /**
  * Socket.IO on the HTTP server. Connection state recovery stays off: it skips the namespace middleware, and the snapshot
@@ -26,12 +21,12 @@ const CLOSE_TIMEOUT_MS = 2000;
  */
 export function createSocketServer(
   http: HttpServer,
-  { origins, handshakes, instruments }: SocketServerParts,
+  { origins, handshakes, instruments, limits }: SocketServerParts,
 ): { readonly namespace: MarketplaceNamespace; readonly close: () => Promise<void> } {
   const io: MarketplaceServer = new Server(http, {
     serveClient: false,
-    maxHttpBufferSize: MAX_MESSAGE_BYTES,
-    connectTimeout: JOIN_TIMEOUT_MS,
+    maxHttpBufferSize: limits.maxMessageBytes,
+    connectTimeout: limits.joinTimeoutMs,
     allowRequest: handshakes.allowRequest,
     // Who may come is decided by `allowRequest`; this only tells browsers of it.
     cors: { origin: (origin, answer) => answer(null, origins.allows(origin, undefined)), credentials: true },
@@ -47,7 +42,7 @@ export function createSocketServer(
     void answer();
   });
   const connections = followConnections(http);
-  return { namespace, close: () => closeWithin(io, connections) };
+  return { namespace, close: () => closeWithin(io, connections, limits.closeTimeoutMs) };
 }
 
 /** Upgraded connections are no longer the HTTP server's to close. */
@@ -61,10 +56,14 @@ function followConnections(http: HttpServer): ReadonlySet<Connection> {
 }
 
 /** A client that is gone never answers the closing handshake: after a while its connection is cut. */
-async function closeWithin(io: MarketplaceServer, connections: ReadonlySet<Connection>): Promise<void> {
+async function closeWithin(
+  io: MarketplaceServer,
+  connections: ReadonlySet<Connection>,
+  timeoutMs: number,
+): Promise<void> {
   const cut = setTimeout(() => {
     for (const connection of connections) connection.destroy();
-  }, CLOSE_TIMEOUT_MS);
+  }, timeoutMs);
   await io.close();
   clearTimeout(cut);
 }

@@ -1,9 +1,11 @@
 import { stateOf } from '../../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
+import { positionOf } from '../../../shared/contract/position.ts';
 import type { SessionState } from '../../../shared/contract/session-state.ts';
 import {
   ALREADY_CONNECTED_MESSAGE,
   CONNECTED_MESSAGE,
+  type SeenPosition,
   type ServerToClientEvents,
   type SessionStatePayload,
 } from '../../../shared/contract/socket-events.ts';
@@ -14,6 +16,14 @@ import { toPairingCodeError } from './pairing-code-error.ts';
 export interface ShownState {
   readonly event: SessionEvent;
   readonly expiry: Expiry;
+  /** When the stream that the event's position belongs to was created, in ms since the epoch, if known. */
+  readonly stream?: number | undefined;
+}
+
+/** The state's place in the company's order as browsers keep it; `undefined` for an event published by hand. */
+export function seenPositionOf({ event, stream }: ShownState): SeenPosition | undefined {
+  const position = positionOf(event);
+  return position && stream !== undefined ? { ...position, stream } : position;
 }
 
 /** One Socket.IO emit: the event's name and its only argument. */
@@ -80,14 +90,14 @@ export function mainEmitOf(event: SessionEvent): keyof ServerToClientEvents {
 }
 
 /** The whole state as a browser gets it; a QR or code that has expired is left out, and the state says so. */
-export function toSessionState({ event, expiry }: ShownState, nowMs: number): SessionStatePayload {
+export function toSessionState(shown: ShownState, nowMs: number): SessionStatePayload {
+  const { event, expiry } = shown;
   const qrLeftMs = leftMs(expiry.qrUntilMs, nowMs);
   const codeLeftMs = leftMs(expiry.codeUntilMs, nowMs);
   return {
     state: shownState(stateOf(event), qrLeftMs > 0, codeLeftMs > 0),
     sessionId: event.companyId,
-    ...(event.epoch !== undefined && { epoch: event.epoch }),
-    ...(event.seq !== undefined && { seq: event.seq }),
+    ...seenPositionOf(shown),
     ...(event.phoneNumber !== undefined && { phone: event.phoneNumber }),
     ...(event.qr && qrLeftMs > 0 && { qr: { text: event.qr.text, expiresIn: toSeconds(qrLeftMs) } }),
     ...(event.code &&

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 
 type Transport = 'websocket' | 'polling';
 
-/** Why a browser is turned away: the `reason` label of `socketio_rejections_total`, in lower case. */
+/** Why a browser is turned away, or one of its requests: the `reason` label of `socketio_rejections_total`, in lower case. */
 export type RejectionCode =
   | 'ORIGIN_REFUSED'
   | 'TOO_MANY_CONNECTIONS'
@@ -16,7 +16,11 @@ export type RejectionCode =
   | 'TOKEN_EXPIRED'
   | 'TOKEN_INVALID'
   | 'TOKEN_CLAIMS'
+  | 'TOKEN_FOREIGN'
   | 'AUTH_UNAVAILABLE'
+  | 'GATEWAY_FULL'
+  | 'STOPPING'
+  | 'TOO_MANY_REQUESTS'
   | 'UNKNOWN_NAMESPACE';
 
 export interface ConnectionCounts {
@@ -59,7 +63,7 @@ export class ConnectionInstruments {
     this.#logger.debug({ 'company.id': companyId, transport }, 'a browser connected');
   }
 
-  /** @param reason one of Socket.IO's own closed list. */
+  /** @param reason one of Socket.IO's own closed list, or `slow reader`. */
   ended(companyId: CompanyId, reason: string): void {
     this.#disconnections.inc({ reason: reason.replaceAll(' ', '_') });
     this.#logger.debug({ 'company.id': companyId, reason }, 'a browser disconnected');

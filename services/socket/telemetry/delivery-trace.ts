@@ -1,4 +1,12 @@
-import { SpanKind, context, trace, type Attributes, type Context, type SpanOptions } from '@opentelemetry/api';
+import {
+  SpanKind,
+  context,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanOptions,
+} from '@opentelemetry/api';
 import { extractTraceContext, traceparentIsSampled, type HeaderReader } from '../../../shared/bus/trace-context.ts';
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { stateOf } from '../../../shared/contract/decode-event.ts';
@@ -32,7 +40,7 @@ export function traceDelivery(delivery: TracedDelivery, emit: (exemplar: Exempla
   const parent = extractTraceContext(delivery.header);
   const { companyId, event } = delivery;
   const { name, options } = processEventSpan(companyId, event.id, trace.getSpanContext(parent));
-  const process = { ...options, attributes: { ...options.attributes, ...sessionAttributes(companyId, event) } };
+  const process = { ...options, attributes: { ...options.attributes, ...sessionAttributes(event) } };
   inSpan(name, process, parent, (processing) => {
     const emitting = { kind: SpanKind.PRODUCER, attributes: emitAttributes(delivery) };
     inSpan(`emit ${mainEmitOf(event)}`, emitting, processing, (inside) => {
@@ -40,6 +48,18 @@ export function traceDelivery(delivery: TracedDelivery, emit: (exemplar: Exempla
       emit(span && { trace_id: span.traceId, span_id: span.spanId });
     });
   });
+}
+
+/** The span of one browser's acknowledgement, below the emit that is going on; `undefined` when nobody sampled that. */
+export function startAcknowledgement(event: SessionEvent): Span | undefined {
+  if (trace.getActiveSpan()?.isRecording() !== true) return undefined;
+  const attributes: Attributes = {
+    [ATTRIBUTES.messagingSystem]: 'socket.io',
+    [ATTRIBUTES.operationName]: 'ack',
+    [ATTRIBUTES.operationType]: 'settle',
+    ...sessionAttributes(event),
+  };
+  return tracer.startSpan(`ack ${mainEmitOf(event)}`, { kind: SpanKind.CLIENT, attributes });
 }
 
 function inSpan(name: string, options: SpanOptions, parent: Context, run: (inside: Context) => void): void {
@@ -55,19 +75,19 @@ function inSpan(name: string, options: SpanOptions, parent: Context, run: (insid
   }
 }
 
-function emitAttributes({ companyId, event, roomSize }: TracedDelivery): Attributes {
+function emitAttributes({ event, roomSize }: TracedDelivery): Attributes {
   return {
     [ATTRIBUTES.messagingSystem]: 'socket.io',
     [ATTRIBUTES.operationName]: 'emit',
     [ATTRIBUTES.operationType]: 'send',
     [ATTRIBUTES.roomSize]: roomSize,
-    ...sessionAttributes(companyId, event),
+    ...sessionAttributes(event),
   };
 }
 
-function sessionAttributes(companyId: CompanyId, event: SessionEvent): Attributes {
+function sessionAttributes(event: SessionEvent): Attributes {
   return {
-    [ATTRIBUTES.companyId]: companyId,
+    [ATTRIBUTES.companyId]: event.companyId,
     [ATTRIBUTES.eventType]: event.type,
     [ATTRIBUTES.sessionState]: stateOf(event),
     [ATTRIBUTES.synthetic]: event.synthetic === true,

@@ -18,6 +18,8 @@ export class Liveness implements AsyncDisposable {
   readonly #stopped = new AbortController();
   readonly #loop: Promise<void>;
   #misses = 0;
+  #lagMs = 0;
+  #askedAtMs: number | undefined;
 
   constructor(options: LivenessOptions) {
     this.#options = options;
@@ -29,6 +31,15 @@ export class Liveness implements AsyncDisposable {
     return this.#misses < MAX_MISSES;
   }
 
+  /**
+   * How far the live feed is behind the server, in ms: the answer to a flush comes after every event that was sent before
+   * it. While an answer is awaited at least as long as that takes already.
+   */
+  get lagMs(): number {
+    const waitedMs = this.#askedAtMs === undefined ? 0 : performance.now() - this.#askedAtMs;
+    return Math.max(this.#lagMs, waitedMs);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
     await this.#loop;
@@ -38,10 +49,9 @@ export class Liveness implements AsyncDisposable {
     const { bus, instruments, intervalMs } = this.#options;
     while (await sleepUnlessAborted(intervalMs, this.#stopped.signal)) {
       if (!bus.connected) continue;
-      const startedMs = performance.now();
-      if (await bus.flush(intervalMs)) {
+      if (await this.#ask()) {
         this.#misses = 0;
-        instruments.natsRoundTrip((performance.now() - startedMs) / 1000);
+        instruments.natsRoundTrip(this.#lagMs / 1000);
         continue;
       }
       this.#misses += 1;
@@ -50,5 +60,14 @@ export class Liveness implements AsyncDisposable {
       // Rejects only when the connection has been closed meanwhile.
       await bus.forceReconnect().catch(() => undefined);
     }
+  }
+
+  async #ask(): Promise<boolean> {
+    const { bus, intervalMs } = this.#options;
+    this.#askedAtMs = performance.now();
+    const answered = await bus.flush(intervalMs);
+    this.#lagMs = performance.now() - this.#askedAtMs;
+    this.#askedAtMs = undefined;
+    return answered;
   }
 }

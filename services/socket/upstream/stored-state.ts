@@ -19,6 +19,10 @@ export interface StoredStateOptions {
   readonly instruments: SocketInstruments;
   /** The owner's clock minus the own one in ms, if known. */
   readonly clockOffsetMs: () => number | undefined;
+  /** When the stream was created, in ms since the epoch, if known. */
+  readonly streamCreatedAtMs: () => number | undefined;
+  /** The room was shown what the stream holds, which may be nothing. */
+  readonly onRead: (room: Room) => void;
   /** Nobody but the owner can say whether the room's QR is still valid. */
   readonly onUnknownAge: (room: Room) => void;
 }
@@ -57,11 +61,12 @@ export class StoredState {
         if (room.size === 0) return true;
         if (!stored) {
           this.#catchUp(room);
-          return true;
+          break;
         }
         if (reason === 'audit' && this.#isNews(room, stored)) await sleep(LIVE_DELIVERY_MS);
-        if (this.#apply(room, stored, { liveCount, reason })) return true;
+        if (this.#apply(room, stored, { liveCount, reason })) break;
       }
+      this.#options.onRead(room);
       return true;
     } catch (error) {
       this.#options.instruments.readFailed(room.companyId, reason, error);
@@ -78,7 +83,7 @@ export class StoredState {
       event.epoch === undefined
         ? this.#verdictWithoutPosition(room)
         : room.marks.judgeStored(event, () => '', room.marks.liveCount);
-    if (verdict === 'newest') room.moveTo({ event, expiry: this.#expiryOf(event) ?? EXPIRED });
+    if (verdict === 'newest') this.#moveTo(room, event, this.#expiryOf(event) ?? EXPIRED);
     if (verdict === 'shown') this.#revive(room, event);
     const { joined, missed } = this.#options.screen.catchUp(room);
     if (asker && !joined.includes(asker) && !missed.includes(asker)) this.#options.screen.repeat(room, asker);
@@ -120,7 +125,7 @@ export class StoredState {
 
   #move(room: Room, event: SessionEvent): void {
     const expiry = this.#expiryOf(event);
-    room.moveTo({ event, expiry: expiry ?? EXPIRED });
+    this.#moveTo(room, event, expiry ?? EXPIRED);
     if (expiry === undefined) this.#options.onUnknownAge(room);
   }
 
@@ -132,7 +137,11 @@ export class StoredState {
     const expiry = this.#expiryOf(event);
     const nowMs = this.#options.clock.monotonicMs();
     if (!expiry || nextExpiryMs(shown.expiry, nowMs) !== undefined) return;
-    if (nextExpiryMs(expiry, nowMs) !== undefined) room.moveTo({ event, expiry });
+    if (nextExpiryMs(expiry, nowMs) !== undefined) this.#moveTo(room, event, expiry);
+  }
+
+  #moveTo(room: Room, event: SessionEvent, expiry: Expiry): void {
+    room.moveTo({ event, expiry, stream: this.#options.streamCreatedAtMs() });
   }
 
   #catchUp(room: Room): CaughtUp {
