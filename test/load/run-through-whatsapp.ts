@@ -1,24 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestCommand } from '../../shared/bus/commands.ts';
 import { BusConnection } from '../../shared/bus/connection.ts';
-import { subscribeEvents } from '../../shared/bus/event-feed.ts';
-import type { CompanyId } from '../../shared/contract/company-id.ts';
-import { decodeEvent } from '../../shared/contract/decode-event.ts';
-import type { SessionEvent } from '../../shared/contract/events.ts';
-import { comparePositions, positionOf, type Position } from '../../shared/contract/position.ts';
-import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
-import { waitFor } from '../harness/wait-for.ts';
-import type { BrowsersReport, ConnectedArrival } from './generator/browsers.ts';
+import type { BrowsersReport } from './generator/browsers.ts';
 import { originIn, sharedMs, type Origin } from './generator/clock.ts';
 import { BrowserCrew } from './generator/crew.ts';
 import { encode, latencyHistogram, LatencySeries, recordMs } from './generator/latencies.ts';
 import type { PublisherReport } from './generator/publisher.ts';
 import { Observation, observe } from './measures/observation.ts';
-import { LoadPlan, loadCompany, type PlanOptions } from './plan.ts';
+import { LoadPlan, type PlanOptions } from './plan.ts';
 import type { Measured, RunRequest } from './run.ts';
 import { Schedule } from './schedule.ts';
-import { linkPhone } from './simulated-phone.ts';
 import type { WhatsAppTarget } from './system/target.ts';
+import { linkSession } from './whatsapp/link-session.ts';
+import { SeenEvents } from './whatsapp/seen-events.ts';
 
 export interface WhatsAppRunRequest extends RunRequest {
   readonly whatsapp: WhatsAppTarget;
@@ -26,7 +19,6 @@ export interface WhatsAppRunRequest extends RunRequest {
 
 const LEAD_MS = 300;
 const SETTLE_MS = 1500;
-const LINK_PATIENCE_MS = 60_000;
 const ARRIVAL_PATIENCE_MS = 5000;
 const AFTERMATH_MS = 1000;
 
@@ -44,7 +36,7 @@ export async function runThroughWhatsApp(request: WhatsAppRunRequest): Promise<M
   await sleep(SETTLE_MS);
 
   const seen = new SeenEvents();
-  stack.use(subscribeEvents(bus, (message) => seen.take(message.subject, message.body)));
+  stack.use(seen.follow(bus));
   const before = await observe(target, sharedMs());
   const origin = originIn(LEAD_MS);
   await crew.begin({ origin, plan: undefined, epoch: 1 });
@@ -74,41 +66,6 @@ export async function runThroughWhatsApp(request: WhatsAppRunRequest): Promise<M
 function listenersOf(plan: PlanOptions): number {
   const sockets = new LoadPlan({ ...plan, companies: plan.sockets }).companiesOfSockets();
   return sockets.filter((company) => company < plan.sockets).length;
-}
-
-/** What was published, by a subscriber of its own. */
-class SeenEvents {
-  readonly positions = new Map<CompanyId, Position[]>();
-  readonly #last = new Map<CompanyId, SessionEvent>();
-  readonly #occurredUs = new Map<string, number>();
-  count = 0;
-
-  take(subject: string, body: Uint8Array): void {
-    const companyId = companyIdOfEventsSubject(subject);
-    const decoded = companyId && decodeEvent(companyId, body);
-    if (!companyId || !decoded?.ok) return;
-    const { event } = decoded;
-    const position = positionOf(event);
-    const known = this.positions.get(companyId) ?? [];
-    const end = known.at(-1);
-    // Core subscribers see repeated publishes too.
-    if (!position || (end && comparePositions(position, end) <= 0)) return;
-    known.push(position);
-    this.positions.set(companyId, known);
-    this.#last.set(companyId, event);
-    if (event.occurredAt !== undefined)
-      this.#occurredUs.set(`${companyId}:${position.epoch}:${position.seq}`, event.occurredAt);
-    this.count += 1;
-  }
-
-  last(companyId: CompanyId): SessionEvent | undefined {
-    return this.#last.get(companyId);
-  }
-
-  /** µs since the epoch. */
-  occurredUs({ companyId, epoch, seq }: ConnectedArrival): number | undefined {
-    return this.#occurredUs.get(`${companyId}:${epoch}:${seq}`);
-  }
 }
 
 interface LinksOptions {
@@ -166,19 +123,8 @@ class Links {
 
   async #link(index: number, dueMs: number): Promise<void> {
     const { bus, whatsapp, seen, origin } = this.#options;
-    const companyId = loadCompany(index);
     try {
-      const reply = await requestCommand(bus, { companyId, name: 'start', deadlineMs: LINK_PATIENCE_MS });
-      if (!reply.ok) throw new Error(`start: ${reply.error.code} ${reply.error.message}`);
-      const qr = await waitFor(() => seen.last(companyId)?.qr?.text, {
-        what: `a QR of ${companyId}`,
-        timeoutMs: LINK_PATIENCE_MS,
-      });
-      await linkPhone(whatsapp.simulatorUrl, index, qr);
-      await waitFor(() => seen.last(companyId)?.type === 'connected', {
-        what: `${companyId} to connect`,
-        timeoutMs: LINK_PATIENCE_MS,
-      });
+      await linkSession({ bus, simulatorUrl: whatsapp.simulatorUrl, seen }, index);
       this.#linked += 1;
       recordMs(this.#took, sharedMs() - origin.atMs - dueMs);
     } catch (error) {

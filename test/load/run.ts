@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowsersReport } from './generator/browsers.ts';
 import { originIn, sharedMs, type Origin } from './generator/clock.ts';
@@ -38,6 +39,7 @@ export interface Measured {
   readonly interrupted: boolean;
 }
 
+const PUBLISHER = join(import.meta.dirname, 'generator', 'publisher.ts');
 /** Events that one publisher process can send in time, a second. */
 const RATE_PER_PUBLISHER = 15_000;
 /** From the word to the first event, in ms. */
@@ -66,7 +68,7 @@ export async function measure(crew: BrowserCrew, request: Omit<RunRequest, 'work
   await using stack = new AsyncDisposableStack();
   const epoch = newEpoch();
   const shards = Math.max(1, Math.ceil(plan.rate / RATE_PER_PUBLISHER));
-  const publishers = Array.from({ length: shards }, () => stack.use(new Remote<PublisherMethods>('publisher.ts')));
+  const publishers = Array.from({ length: shards }, () => stack.use(new Remote<PublisherMethods>(PUBLISHER)));
   await Promise.all(
     publishers.map((publisher, shard) =>
       publisher.call('prepare', { plan, transport: target.transport, epoch, shard, shards }),

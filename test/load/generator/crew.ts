@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { salonIdOf } from '../../../shared/contract/company-id.ts';
 import { loadCompany, LoadPlan, type PlanOptions } from '../plan.ts';
@@ -19,6 +20,8 @@ export interface CrewOptions {
   readonly workers: number;
 }
 
+const BROWSERS = join(import.meta.dirname, 'browsers.ts');
+
 /** Handshakes may pause for so long before the run is given up, in ms. */
 const CONNECT_PATIENCE_MS = 20_000;
 
@@ -29,7 +32,7 @@ export class BrowserCrew implements AsyncDisposable {
 
   constructor(options: CrewOptions) {
     this.#options = options;
-    this.#workers = Array.from({ length: options.workers }, () => new Remote<BrowsersMethods>('browsers.ts'));
+    this.#workers = Array.from({ length: options.workers }, () => new Remote<BrowsersMethods>(BROWSERS));
   }
 
   /**
@@ -124,7 +127,10 @@ export class BrowserCrew implements AsyncDisposable {
 }
 
 /** Browsers one after the other at one gateway after the other; one token for each company. */
-async function toSeats(plan: LoadPlan, { gatewayUrls, token }: CrewOptions['target']): Promise<readonly BrowserSeat[]> {
+export async function toSeats(
+  plan: LoadPlan,
+  { gatewayUrls, token }: CrewOptions['target'],
+): Promise<readonly BrowserSeat[]> {
   const tokens = new Map<number, Promise<string>>();
   return Promise.all(
     plan.companiesOfSockets().map(async (company, index) => {

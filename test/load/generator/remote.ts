@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { basename } from 'node:path';
 
 /** What a generator process can be asked to do. */
 export type Methods = Record<string, (argument: never) => unknown>;
@@ -60,10 +60,9 @@ export class Remote<Served extends Methods> implements AsyncDisposable {
   #calls = 0;
   #ended = false;
 
-  /** @param file beside this one */
   constructor(file: string) {
-    this.#name = file;
-    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), {
+    this.#name = basename(file);
+    this.#child = fork(file, {
       serialization: 'advanced',
       execArgv: [],
       env: { ...process.env, NODE_OPTIONS: '' },

@@ -3,15 +3,19 @@ import { connect, type NatsConnection } from 'nats';
 import { ConfirmedPublisher } from '../../../shared/bus/confirmed-publisher.ts';
 import { BusConnection } from '../../../shared/bus/connection.ts';
 import { toHeaders } from '../../../shared/bus/message-headers.ts';
+import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { eventsSubject } from '../../../shared/contract/subjects.ts';
 import type { OutgoingEvent } from './outgoing.ts';
 
 /** The channel of the design that this system replaces: one for all companies. */
 export const REDIS_CHANNEL = 'whatsapp:events';
 
+/** Subjects of the benchmark's floor: no stream takes them. */
+export const RAW_SUBJECT_PREFIX = 'bench.events.';
+
 /** Where and how events are sent. */
 export type TransportOptions =
-  | { readonly kind: 'core' | 'jetstream'; readonly natsUrl: string }
+  | { readonly kind: 'core' | 'core-raw' | 'jetstream'; readonly natsUrl: string }
   | { readonly kind: 'redis'; readonly port: number };
 
 export interface Transport {
@@ -26,7 +30,9 @@ const DRAIN_TIMEOUT_MS = 15_000;
 export async function openTransport(options: TransportOptions): Promise<Transport> {
   switch (options.kind) {
     case 'core':
-      return toCore(await connect({ servers: options.natsUrl, name: 'load' }));
+      return toCore(await connect({ servers: options.natsUrl, name: 'load' }), eventsSubject);
+    case 'core-raw':
+      return toCore(await connect({ servers: options.natsUrl, name: 'load' }), (id) => RAW_SUBJECT_PREFIX + id);
     case 'jetstream':
       return toConfirmed(await BusConnection.connect({ servers: [options.natsUrl], name: 'load' }));
     case 'redis':
@@ -34,10 +40,10 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
   }
 }
 
-function toCore(nats: NatsConnection): Transport {
+function toCore(nats: NatsConnection, subjectOf: (companyId: CompanyId) => string): Transport {
   return {
     send: ({ companyId, body, headers }) => {
-      nats.publish(eventsSubject(companyId), body, { headers: toHeaders(headers) });
+      nats.publish(subjectOf(companyId), body, { headers: toHeaders(headers) });
       return Promise.resolve();
     },
     close: () => nats.drain(),

@@ -12,6 +12,12 @@ import type { Watched } from '../measures/process-use.ts';
 
 export type ServiceName = 'socket' | 'whatsapp' | 'simulator';
 
+interface Member {
+  readonly process: LocalProcess;
+  /** The last one that it said it listens on. */
+  port: number;
+}
+
 export interface OwnSystemOptions {
   readonly gateways: number;
   /** With the WhatsApp service and the simulator too. */
@@ -37,7 +43,7 @@ export class OwnSystem implements AsyncDisposable {
   readonly #options: OwnSystemOptions;
   readonly #dataDir: string;
   readonly #secret = randomBytes(32).toString('base64url');
-  readonly #processes: { readonly name: string; readonly process: LocalProcess; readonly port: number }[] = [];
+  readonly #members = new Map<string, Member>();
   readonly #guard: GuardHandle;
 
   private constructor(
@@ -60,7 +66,10 @@ export class OwnSystem implements AsyncDisposable {
     const nats = stack.use(await startNatsServer({ config: 'max_pending: 8388608\nwrite_deadline: "2s"' }));
     const system = new OwnSystem(stack.move(), { nats, dataDir }, options);
     try {
-      if (options.whatsapp) await system.#startWhatsApp();
+      if (options.whatsapp) {
+        await system.startService('simulator', 'simulator', { SIMULATOR_PORT: '0' });
+        await system.startWhatsApp();
+      }
       for (let gateway = 1; gateway <= options.gateways; gateway += 1) await system.startGateway(`socket-${gateway}`);
     } catch (error) {
       await system[Symbol.asyncDispose]();
@@ -82,7 +91,14 @@ export class OwnSystem implements AsyncDisposable {
   }
 
   get watched(): readonly Watched[] {
-    const processes = this.#processes.map(({ name, process: { pid } }) => ({ name, pid }));
+    const processes = [...this.#members].map(
+      ([
+        name,
+        {
+          process: { pid },
+        },
+      ]) => ({ name, pid }),
+    );
     return [{ name: 'nats-server', pid: this.nats.pid }, ...processes].flatMap(({ name, pid }) =>
       pid === undefined ? [] : [{ name, pid }],
     );
@@ -91,34 +107,40 @@ export class OwnSystem implements AsyncDisposable {
   readonly token = (salonId: string): Promise<string> => signToken({ secret: this.#secret, salonId, hours: 12 });
 
   /** Starts one more process of a service; resolves to its port when it is ready. */
-  async startService(service: ServiceName, name: string, env: Readonly<Record<string, string>>): Promise<number> {
-    const log = this.#stack.use(new LogFile(join(this.#dataDir, 'logs', `${name}.log`)));
-    let port = 0;
-    const process_ = new LocalProcess(name, log, {
-      onLine: ({ listening }) => {
-        port ||= listening?.port ?? 0;
-      },
-      onUnexpectedEnd: ({ message, lastLines }) => process.stderr.write(`${message}\n${lastLines.join('\n')}\n`),
-      onPidChange: () => this.#tellGuard(),
-    });
-    this.#stack.defer(async () => {
-      await process_.stop(STOP_TIMEOUT_MS);
-    });
+  startService(service: ServiceName, name: string, env: Readonly<Record<string, string>>): Promise<number> {
+    return this.startProcess(name, ['--import', PRELOAD, join(ROOT, 'services', service, 'main.ts')], env);
+  }
+
+  /** Starts any program that says `listening` and `ready` as the services do; a name that ran before is started again. */
+  async startProcess(
+    name: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<number> {
+    const member = this.#members.get(name) ?? this.#add(name);
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !FOREIGN.test(key)));
     const common = { NATS_URL: this.nats.url, DATA_DIR: join(this.#dataDir, name), REPLICA_ID: name };
     try {
-      await process_.start({
+      await member.process.start({
         command: process.execPath,
-        args: ['--import', PRELOAD, join(ROOT, 'services', service, 'main.ts')],
-        env: { ...inherited, ...common, ...env, ...this.#options.env },
+        args,
+        env: { ...inherited, ...common, ...this.#options.env, ...env },
       });
     } catch (error) {
       const said = error instanceof ProcessFailedError ? error.lastLines.join('\n') : '';
       throw new Error(`${name} did not start:\n${said}`, { cause: error });
     }
-    this.#processes.push({ name, process: process_, port });
-    this.#tellGuard();
-    return port;
+    return member.port;
+  }
+
+  pidOf(name: string): number {
+    const pid = this.#members.get(name)?.process.pid;
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    return pid;
+  }
+
+  async stopProcess(name: string): Promise<void> {
+    await this.#members.get(name)?.process.stop(STOP_TIMEOUT_MS);
   }
 
   startGateway(name: string, env: Readonly<Record<string, string>> = {}): Promise<number> {
@@ -131,21 +153,41 @@ export class OwnSystem implements AsyncDisposable {
     return this.#stack.disposeAsync();
   }
 
-  async #startWhatsApp(): Promise<void> {
-    const simulator = await this.startService('simulator', 'simulator', { SIMULATOR_PORT: '0' });
-    const rootKey = await (await fetch(`http://127.0.0.1:${simulator}/root-key`)).text();
+  /** Starts the WhatsApp service on the running simulator, for the first time or again on its data. */
+  async startWhatsApp(): Promise<void> {
+    const rootKey = await (await fetch(`${this.simulatorUrl}/root-key`)).text();
     await this.startService('whatsapp', 'whatsapp', {
-      WHATSAPP_URL: `ws://127.0.0.1:${simulator}/ws/chat`,
+      WHATSAPP_URL: `${this.simulatorUrl.replace(/^http/, 'ws')}/ws/chat`,
       WHATSAPP_ROOT_KEY: rootKey,
       WHATSAPP_HTTP_PORT: '0',
     });
   }
 
   #urlsOf(service: ServiceName): readonly string[] {
-    return this.#processes.filter(({ name }) => name.startsWith(service)).map(({ port }) => `http://127.0.0.1:${port}`);
+    return [...this.#members]
+      .filter(([name]) => name.startsWith(service))
+      .map(([, { port }]) => `http://127.0.0.1:${port}`);
+  }
+
+  #add(name: string): Member {
+    const log = this.#stack.use(new LogFile(join(this.#dataDir, 'logs', `${name}.log`)));
+    const member: Member = {
+      port: 0,
+      process: new LocalProcess(name, log, {
+        onLine: ({ listening }) => {
+          if (listening) member.port = listening.port;
+        },
+        onUnexpectedEnd: ({ message, lastLines }) => process.stderr.write(`${message}\n${lastLines.join('\n')}\n`),
+        onPidChange: () => this.#tellGuard(),
+      }),
+    };
+    this.#members.set(name, member);
+    this.#stack.defer(() => this.stopProcess(name));
+    return member;
   }
 
   #tellGuard(): void {
-    this.#guard.list(this.#processes.flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid])).toReversed());
+    const pids = [...this.#members.values()].map(({ process: { pid } }) => pid);
+    this.#guard.list(pids.filter((pid) => pid !== undefined).toReversed());
   }
 }

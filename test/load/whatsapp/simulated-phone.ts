@@ -1,4 +1,4 @@
-import { scanWith } from '../harness/phone.ts';
+import { scanWith } from '../../harness/phone.ts';
 
 /** Adds a simulated person to the simulator, unless known from an earlier run, and lets the person scan the QR. */
 export async function linkPhone(simulatorUrl: string, index: number, qr: string): Promise<void> {
