@@ -17,6 +17,7 @@ export async function announce(settings: Settings): Promise<string> {
     ['onboarding page', await pageUrl(settings)],
     ['phone', phone(settings)],
     ['metrics', metrics.map((url) => `${url}/metrics`).join('  ')],
+    ...(processes.includes('traces') ? [['traces', `http://localhost:${ports.traces}/`]] : []),
     ['bus', settings.natsUrl],
     ['logs', `${shownPath(dataDir)}/logs`],
   ];

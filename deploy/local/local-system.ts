@@ -5,6 +5,7 @@ import { readOrCreateJwtSecret } from './jwt-secret.ts';
 import { LocalProcess } from './local-process.ts';
 import { LogFile } from './log-file.ts';
 import { formatLogLine, isWarning } from './log-line.ts';
+import { OBSERVER_NAMES } from './observe.ts';
 import type { LocalOptions } from './options.ts';
 import { STOP_TIMEOUT_MS, toSettings, toSpec, type ProcessName, type Settings } from './process-specs.ts';
 import { Revival } from './revival.ts';
@@ -84,7 +85,7 @@ export class LocalSystem implements AsyncDisposable {
     await this.#process(name).kill();
   }
 
-  /** Stops canary, socket, whatsapp, simulator and nats in this order, also while starting. Idempotent; who hangs is killed. */
+  /** Stops canary, socket, whatsapp, simulator, nats and observers in this order, also while starting. Idempotent; who hangs is killed. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -109,7 +110,7 @@ export class LocalSystem implements AsyncDisposable {
     this.#settings = settings;
     this.#guard = this.#resources.use(new GuardHandle(dataDir));
     for (const name of settings.processes) this.#add(name);
-    await this.#startFirst(['nats', 'simulator']);
+    await this.#startFirst([...OBSERVER_NAMES, 'nats', 'simulator']);
     await this.#startFirst(['whatsapp', 'socket']);
     await this.#startFirst(['canary']);
     return settings;

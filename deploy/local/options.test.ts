@@ -7,6 +7,7 @@ const FREE = {
   WHATSAPP_HTTP_PORT: '0',
   SIMULATOR_PORT: '0',
   CANARY_HTTP_PORT: '0',
+  TRACE_UI_PORT: '0',
   NATS_PORT: '0',
 };
 
@@ -21,7 +22,7 @@ describe('the command line', () => {
     expect(toLocalOptions([], {})).toMatchObject({
       live: false,
       verbose: false,
-      ports: { nats: 4222, simulator: 3004, whatsapp: 3003, socket: 3000, canary: 3005 },
+      ports: { nats: 4222, simulator: 3004, whatsapp: 3003, socket: 3000, canary: 3005, traces: 3006 },
     });
   });
 
@@ -50,7 +51,7 @@ describe('what is run', () => {
     const { processes, natsUrl, ports } = await settle([], {});
     expect(processes).toEqual(['nats', 'simulator', 'whatsapp', 'socket', 'canary']);
     expect(natsUrl).toBe(`nats://127.0.0.1:${ports.nats}`);
-    expect(new Set(Object.values(ports)).size).toBe(5);
+    expect(new Set(Object.values(ports)).size).toBe(6);
   });
 
   test('leaves out what runs elsewhere already', async () => {

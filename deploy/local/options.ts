@@ -9,6 +9,7 @@ const VARIABLES = [
   { name: 'WHATSAPP_HTTP_PORT', help: 'the WhatsApp service', fallback: '3003' },
   { name: 'SIMULATOR_PORT', help: 'the simulated WhatsApp and its phones', fallback: '3004' },
   { name: 'CANARY_HTTP_PORT', help: 'the canary', fallback: '3005' },
+  { name: 'TRACE_UI_PORT', help: 'the trace pages of --observe', fallback: '3006' },
   { name: 'NATS_PORT', help: 'nats-server', fallback: '4222' },
   { name: 'NATS_URL', help: 'a NATS that runs already, instead of starting one' },
   { name: 'WHATSAPP_URL', help: 'a WhatsApp server that runs already, instead of the simulator' },
@@ -28,6 +29,8 @@ export interface LocalOptions {
   readonly live: boolean;
   /** Every log line on the terminal, not only warnings. */
   readonly verbose: boolean;
+  /** With pages that show the traces of all processes. */
+  readonly observe: boolean;
   /** 0 picks a free one. */
   readonly ports: {
     readonly nats: number;
@@ -35,6 +38,7 @@ export interface LocalOptions {
     readonly whatsapp: number;
     readonly socket: number;
     readonly canary: number;
+    readonly traces: number;
   };
   /** Set: no nats-server is started. */
   readonly natsUrl: string | undefined;
@@ -55,6 +59,7 @@ canary.
 
   npm start                 with simulated phones
   npm start -- --verbose    every log line, not only warnings
+  npm start -- --observe    with pages that show the traces of all processes
   npm run start:live        with real WhatsApp; its state is in DATA_DIR/live
 
 Ctrl-C stops everything in order; a second one kills. Every process also reads its own variables. Environment:
@@ -68,7 +73,12 @@ ${formatVariables(VARIABLES)}
 export function toLocalOptions(args: readonly string[], env: NodeJS.ProcessEnv): LocalOptions | undefined {
   const { values } = parseArgs({
     args: [...args],
-    options: { live: { type: 'boolean' }, verbose: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      live: { type: 'boolean' },
+      verbose: { type: 'boolean' },
+      observe: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) return undefined;
   const raw = readEnv(VARIABLES, env);
@@ -80,12 +90,14 @@ export function toLocalOptions(args: readonly string[], env: NodeJS.ProcessEnv):
     stateDir: live ? join(dataDir, 'live') : dataDir,
     live,
     verbose: values.verbose ?? false,
+    observe: values.observe ?? false,
     ports: {
       nats: faults.port('NATS_PORT', raw.NATS_PORT, 4222),
       simulator: faults.port('SIMULATOR_PORT', raw.SIMULATOR_PORT, 3004),
       whatsapp: faults.port('WHATSAPP_HTTP_PORT', raw.WHATSAPP_HTTP_PORT, 3003),
       socket: faults.port('SOCKET_HTTP_PORT', raw.SOCKET_HTTP_PORT, 3000),
       canary: faults.port('CANARY_HTTP_PORT', raw.CANARY_HTTP_PORT, 3005),
+      traces: faults.port('TRACE_UI_PORT', raw.TRACE_UI_PORT, 3006),
     },
     natsUrl: raw.NATS_URL,
     whatsappUrl: raw.WHATSAPP_URL,

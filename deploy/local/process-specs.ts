@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessSpec } from './local-process.ts';
+import { OBSERVER_NAMES, tracesEnv, tracesSpec } from './observe.ts';
 import type { LocalOptions } from './options.ts';
 import { choosePort } from './ports.ts';
 import { findNatsServer } from './programs.mjs';
 
 /** In the order in which they are started; stopped in the opposite one. */
-export const PROCESS_NAMES = ['nats', 'simulator', 'whatsapp', 'socket', 'canary'] as const;
+export const PROCESS_NAMES = [...OBSERVER_NAMES, 'nats', 'simulator', 'whatsapp', 'socket', 'canary'] as const;
 export type ProcessName = (typeof PROCESS_NAMES)[number];
 
 /** How long each may take to stop, in ms: the services' own limit is 20 s. */
 export const STOP_TIMEOUT_MS: Readonly<Record<ProcessName, number>> = {
+  traces: 5_000,
   nats: 10_000,
   simulator: 10_000,
   whatsapp: 25_000,
@@ -55,7 +57,8 @@ export async function toSettings(options: LocalOptions, jwtSecret: string | unde
 }
 
 function isWanted(name: ProcessName, options: LocalOptions, jwtSecret: string | undefined): boolean {
-  const { natsUrl, whatsappUrl, live, env } = options;
+  const { natsUrl, whatsappUrl, live, observe, env } = options;
+  if (isObserver(name)) return observe;
   if (name === 'nats') return natsUrl === undefined;
   if (name === 'simulator') return !live && whatsappUrl === undefined;
   // Tokens by JWKS_URL are signed by somebody else, the canary's too.
@@ -63,7 +66,12 @@ function isWanted(name: ProcessName, options: LocalOptions, jwtSecret: string | 
   return true;
 }
 
+function isObserver(name: ProcessName): boolean {
+  return OBSERVER_NAMES.some((observer) => observer === name);
+}
+
 const PORT_VARIABLES: Readonly<Record<ProcessName, string>> = {
+  traces: 'TRACE_UI_PORT',
   nats: 'NATS_PORT',
   simulator: 'SIMULATOR_PORT',
   whatsapp: 'WHATSAPP_HTTP_PORT',
@@ -78,7 +86,8 @@ const PRELOAD = join(ROOT, 'shared', 'telemetry', 'preload.ts');
 /** The command of a process. `rootKey` is the simulator's and is known once that is ready. */
 export function toSpec(name: ProcessName, settings: Settings, rootKey: string | undefined): ProcessSpec {
   if (name === 'nats') return natsSpec(settings);
-  const { env, ports, stateDir, natsUrl } = settings;
+  const { env, ports, stateDir, natsUrl, observe } = settings;
+  if (name === 'traces') return tracesSpec(env, stateDir, ports.traces);
   return {
     command: process.execPath,
     args: ['--import', PRELOAD, join(ROOT, 'services', name, 'main.ts')],
@@ -89,6 +98,7 @@ export function toSpec(name: ProcessName, settings: Settings, rootKey: string | 
       [PORT_VARIABLES[name]]: String(ports[name]),
       // A developer wants to see every trace; production samples.
       OTEL_TRACES_SAMPLER: env['OTEL_TRACES_SAMPLER'] ?? 'always_on',
+      ...(observe && tracesEnv(env, ports.traces)),
       ...(name === 'whatsapp' && whatsappEnv(settings, rootKey)),
       ...(name === 'socket' && socketEnv(settings)),
       ...(name === 'canary' && canaryEnv(settings)),
