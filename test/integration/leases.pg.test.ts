@@ -126,6 +126,26 @@ async function replacedEvents(): Promise<number> {
   return all.flat().filter(({ type }) => type === 'replaced').length;
 }
 
+/** Sends one command after the other to one salon after the other until it is stopped. */
+function keepAsking(): { stop(): Promise<unknown[]> } {
+  const stopping = new AbortController();
+  const replies: unknown[] = [];
+  const run = async () => {
+    for (let n = 0; !stopping.signal.aborted; n += 1) {
+      const salon = salons[n % salons.length] ?? parseCompanyId('1');
+      replies.push(await command(salon, 'start').catch((error: unknown) => error));
+    }
+  };
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+      return replies;
+    },
+  };
+}
+
 async function onDatabase(url: string, ...statements: readonly string[]): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
@@ -178,11 +198,15 @@ describe('two replicas on one database', () => {
     await b.start();
     const even = (held: readonly number[]) => held.every((count) => count >= 4 && count <= 6);
     await settled('b to have its share', even);
+    const asking = keepAsking();
     for (const replica of [a, b]) {
       await replica.stop();
       await replica.start();
       await settled(`${replica.name} to have its share again`, even);
     }
+    const replies = await asking.stop();
+    expect(replies.length).toBeGreaterThan(10);
+    for (const reply of replies) expect(reply).toMatchObject({ ok: true });
     expect(await replacedEvents()).toBe(0);
     await expectOrder();
   }, 180_000);
@@ -219,6 +243,26 @@ describe('two replicas on one database', () => {
     expect(await replacedEvents()).toBe(0);
     await expectOrder();
   }, 180_000);
+
+  test('a row that changed hands behind their backs leads to one owner, and nobody is told of a replacement', async () => {
+    const [stolen] = await a.sessions();
+    if (!stolen) throw new Error('a holds nothing');
+    await onDatabase(
+      databaseUrl,
+      `UPDATE whatsapp_sessions SET epoch = epoch + 1, owner = (SELECT id FROM whatsapp_replicas WHERE name = 'b')
+        WHERE company_id = '${stolen.companyId}'`,
+    );
+    await waitFor(
+      async () => {
+        const held = (await Promise.all([a.sessions(), b.sessions()])).flat();
+        return (holderOf(held, stolen.companyId)?.epoch ?? 0) > stolen.epoch + 1;
+      },
+      { what: 'the session to be taken up again', ...LONG },
+    );
+    await settled('everything to be open in one place');
+    expect(await replacedEvents()).toBe(0);
+    await expectOrder();
+  }, 120_000);
 
   test('a database that is away for longer than a lease stops every session, and its return brings all back', async () => {
     const before = new Map(
