@@ -152,7 +152,7 @@ const PROCESSES: RuleGroup = {
     alert({
       name: 'TelemetryExportFailing',
       severity: 'warning',
-      expr: `sum by (job, instance, signal) (${grown(series('telemetry_export_failures_total'), '10m')}) > 0`,
+      expr: `sum by (job, instance, signal) (${grown(series('telemetry_export_failures_total'), '5m')}) > 0`,
       for: T.telemetryFailingFor,
       summary: '{{ $labels.signal }} of {{ $labels.instance }} are lost',
       description:

@@ -88,7 +88,10 @@ function burn(slo: ObjectiveName, severity: 'critical' | 'warning'): AlertingRul
 }
 
 const NAMES = Object.keys(INDICATORS) as readonly ObjectiveName[];
-/** From a day on a ratio moves slowly, and each evaluation reads a day of samples. */
+/**
+ * From a day on a ratio moves slowly, and each evaluation reads a day of samples. The interval stays well below the 5
+ * minutes after which Prometheus takes a sample for gone.
+ */
 const SLOW: ReadonlySet<RatioWindow> = new Set(['1d', '3d', '30d']);
 const SEVERITIES = ['critical', 'warning'] as const satisfies readonly Severity[];
 
@@ -110,7 +113,7 @@ export const OBJECTIVE_GROUPS: readonly RuleGroup[] = [
   },
   {
     name: 'objectives-slow',
-    interval: '5m',
+    interval: '2m',
     rules: RATIO_WINDOWS.filter((window) => SLOW.has(window)).flatMap((window) =>
       NAMES.map((slo) => recorded(slo, window)),
     ),

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buckets } from '../../shared/contract/series.ts';
 import { waitFor } from '../harness/wait-for.ts';
 import { keepLoopBusy } from './busy-loop.ts';
 import { startObservedSystem, type ObservedSystem } from './observed-system.ts';
+import { RECORDED_SCRAPE, recordScrape, shapesOf } from './recorded-scrape.ts';
 import { formatOutcomes, sweep, type Outcome } from './sweep.ts';
 
 let observed: ObservedSystem;
@@ -63,6 +65,12 @@ test('every query of every panel and rule answers, and no answer is a hole', asy
   process.stdout.write(`${formatOutcomes(outcomes)}\n`);
   expect(formatOutcomes(faults())).toBe('');
   expect(outcomes.length).toBeGreaterThan(200);
+});
+
+test('what the tests of the alerts are made of is what the services export', async () => {
+  const exported = shapesOf(await recordScrape(observed.prometheus));
+  const gone = [...shapesOf(readFileSync(RECORDED_SCRAPE, 'utf8'))].filter((shape) => !exported.has(shape));
+  expect(gone, 'record again: node test/observability/record-scrape.ts').toEqual([]);
 });
 
 test('an exemplar of the latency leads to a trace that the logs know', async () => {

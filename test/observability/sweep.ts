@@ -23,7 +23,6 @@ const ABSENT: readonly (readonly [part: RegExp, reason: string])[] = [
   [/^whatsapp_browser_ack_duration_seconds/, 'observed when a browser acknowledges'],
   [/^whatsapp_lease_transitions_total/, 'counted when ownership moves between replicas; there is one'],
   [/^socket_events_total\{.*outcome=~"dropped\|error"/, 'counted when an emit fails'],
-  [/^whatsapp_disconnects_total\{.*reason="(logged-out|client-outdated)"/, 'counted when WhatsApp does so'],
 ];
 
 interface Query {

@@ -9,6 +9,8 @@ import type { System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const TICK_MS = 250;
+/** For one step of linking, on a machine that does other things too. */
+const PATIENCE_MS = 60_000;
 /** Far above what an annotation takes for a load test. */
 const EVENTS_PER_TICK = 60;
 /** Real sessions, which come and go by the simulator, and whose phones they are. */
@@ -16,6 +18,10 @@ const LINKED = [
   { salon: '962401', phone: '79990000001' },
   { salon: '962402', phone: '79990000002' },
 ] as const;
+/** Its phone throws the device out. */
+const UNLINKED = { salon: '962403', phone: '79990000003' } as const;
+/** WhatsApp refuses its client for being too old. */
+const OUTDATED_SALON = '962404';
 const OWN_TYPES = ['connected', 'disconnected', 'linked', 'logged-out', 'qr-expired'] as const satisfies EventType[];
 
 /** Of the load generator: nobody waits for the first, somebody for the second. */
@@ -43,6 +49,8 @@ export class Traffic implements AsyncDisposable {
     const nats = await connect({ servers: system.natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
     const traffic = new Traffic(system, nats);
     for (const { salon, phone } of LINKED) await traffic.#link(salon, phone);
+    await traffic.#logOut();
+    await traffic.#refuseOutdated();
     await traffic.#open(WATCHED);
     traffic.#running = traffic.#run();
     return traffic;
@@ -110,11 +118,27 @@ export class Traffic implements AsyncDisposable {
     await waitFor(() => intruder.refusals[0], { what: 'a refusal', timeoutMs: 2000 }).catch(() => undefined);
   }
 
-  async #link(salon: string, phone: string): Promise<void> {
+  async #logOut(): Promise<void> {
+    const { salon, phone } = UNLINKED;
+    await this.#ask('POST', '/phones', { phoneNumber: phone });
+    const browser = await this.#link(salon, phone);
+    await this.#ask('POST', `/phones/${phone}/unlink`, {});
+    await browser.showing('logged-out', PATIENCE_MS);
+  }
+
+  async #refuseOutdated(): Promise<void> {
+    await this.#ask('POST', '/scenarios', { default: true, name: 'outdated' });
+    const browser = await this.#open(OUTDATED_SALON);
+    await browser.showing('client-outdated', PATIENCE_MS);
+    await this.#ask('DELETE', '/scenarios');
+  }
+
+  async #link(salon: string, phone: string): Promise<TestBrowser> {
     const browser = await this.#open(salon);
-    const { qr } = await browser.got('qr-update');
-    await scanWith(this.#system.phoneUrl, phone, String(qr));
-    await browser.showing('connected', 30_000);
+    const { qr } = await browser.showing('qr', PATIENCE_MS);
+    await scanWith(this.#system.phoneUrl, phone, qr?.text ?? '');
+    await browser.showing('connected', PATIENCE_MS);
+    return browser;
   }
 
   async #open(salon: string): Promise<TestBrowser> {
@@ -129,7 +153,7 @@ export class Traffic implements AsyncDisposable {
     const browser = new TestBrowser(this.#system.socketUrl, { auth: { token, acknowledges: true }, ...options });
     browser.socket.onAny((...args: unknown[]) => {
       const acknowledge = args.at(-1);
-      if (typeof acknowledge === 'function') acknowledge();
+      if (typeof acknowledge === 'function') (acknowledge as () => void)();
     });
     return browser;
   }
