@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { requestCommand } from '../../shared/bus/commands.ts';
 import { readEnv } from '../../shared/config/env.ts';
@@ -5,7 +8,7 @@ import { parseCompanyId } from '../../shared/contract/company-id.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { connectBus, type WatchedBus } from '../../test/harness/bus.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
-import { GatewayUnderTest, JWT_SECRET } from '../../test/harness/socket-gateway.ts';
+import { GatewayUnderTest, JWT_SECRET, signToken } from '../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 import { toConfig, VARIABLES } from './config.ts';
 import { chooseIdentity } from './identity.ts';
@@ -148,6 +151,20 @@ describe('the canary', () => {
     await expect(
       requestCommand(watched.bus, { companyId: parseCompanyId('9000000001'), name: 'start', deadlineMs: 1000 }),
     ).rejects.toMatchObject({ code: 'NO_RESPONDER' });
+  });
+
+  test('stays connected beyond the life of its first token', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'canary-'));
+    const path = join(folder, 'token');
+    const endsAt = Math.floor(Date.now() / 1000) + 3;
+    await writeFile(path, await signToken('9000000042', endsAt));
+    const { canary, log } = await startFast({ JWT_SECRET: '', CANARY_TOKEN_FILE: path }, { tokenRefreshMs: 100 });
+    await untilReceived(canary, 3);
+    await writeFile(path, await signToken('9000000042'));
+    await waitFor(() => Date.now() > (endsAt + 1) * 1000, { what: 'the first token to end' });
+    await untilReceived(canary, (await rounds(canary, 'received')) + 3);
+    expect(log.filter(({ msg }) => msg === 'disconnected from a socket replica')).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 
   test('says why it cannot connect when its tokens are refused, and counts that as loss', async () => {

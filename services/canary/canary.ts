@@ -34,6 +34,8 @@ export interface CanaryOptions {
   readonly intervalMs: number;
   /** How long a round may take before it is lost, in ms. */
   readonly timeoutMs: number;
+  /** Between two fresh tokens of a connection, in ms. */
+  readonly tokenRefreshMs: number;
 }
 
 const tracer = trace.getTracer('canary');
@@ -80,13 +82,14 @@ export class Canary implements AsyncDisposable {
   }
 
   #listen(identity: Identity): Station {
-    const { bus, socketUrls, timeoutMs, instruments } = this.#options;
+    const { bus, socketUrls, timeoutMs, tokenRefreshMs, instruments } = this.#options;
     instruments.started(identity.companyId, socketUrls);
     const station: Station = new Station({
       bus,
       identity,
       socketUrls,
       timeoutMs,
+      tokenRefreshMs,
       instruments,
       onArrival: (path, position, at) => this.#onArrival(station, path, position, at),
     });

@@ -22,6 +22,7 @@ import { CanaryInstruments } from './instruments.ts';
 export interface CanaryOverrides {
   readonly intervalMs?: number;
   readonly timeoutMs?: number;
+  readonly tokenRefreshMs?: number;
 }
 
 export interface CanaryService extends Service, AsyncDisposable {
@@ -33,6 +34,8 @@ export interface CanaryService extends Service, AsyncDisposable {
 const ROUND_INTERVAL_MS = 5_000;
 /** The last bucket of the latency histograms: later is lost. */
 const ROUND_TIMEOUT_MS = 10_000;
+/** Tokens that are signed here last an hour. */
+const TOKEN_REFRESH_MS = 15 * 60_000;
 
 /**
  * Starts the canary: health first, then NATS and the rounds. Waits for NATS until there is one, or `stopping` is aborted;
@@ -43,7 +46,7 @@ export async function startCanary(
   config: CanaryConfig,
   logger: Logger,
   stopping?: AbortSignal,
-  { intervalMs = ROUND_INTERVAL_MS, timeoutMs = ROUND_TIMEOUT_MS }: CanaryOverrides = {},
+  overrides: CanaryOverrides = {},
 ): Promise<CanaryService> {
   await using stack = new AsyncDisposableStack();
   const metrics = createProcessMetrics('canary', readVersion());
@@ -64,9 +67,13 @@ export async function startCanary(
   await ensureStreams(bus, { ...streams, ...(stopping && { signal: stopping }) });
   const { socketUrls, replicaId } = config;
   const messaging = new MessagingInstruments(metrics);
-  stack.use(
-    new Canary({ bus, streams, identity, socketUrls, replicaId, instruments, messaging, intervalMs, timeoutMs }),
-  );
+  const times = {
+    intervalMs: ROUND_INTERVAL_MS,
+    timeoutMs: ROUND_TIMEOUT_MS,
+    tokenRefreshMs: TOKEN_REFRESH_MS,
+    ...overrides,
+  };
+  stack.use(new Canary({ bus, streams, identity, socketUrls, replicaId, instruments, messaging, ...times }));
 
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   // Whoever does not wait for it is not hurt by it.

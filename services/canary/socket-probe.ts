@@ -21,6 +21,8 @@ export interface SocketProbeOptions {
   readonly onDisconnected: (reason: string) => void;
   /** `code` is the gateway's own, or the transport's. */
   readonly onRefused: (code: string, error: Error) => void;
+  /** How often a connection is given a fresh token, in ms: well before the one it has ends. */
+  readonly tokenRefreshMs: number;
   /** Both emits of a connect have arrived; `receivedMs` is when the first did, monotonic. */
   readonly onConnect: (position: Position, receivedMs: number) => void;
 }
@@ -34,6 +36,7 @@ const RECONNECT = { baseMs: 500, maxMs: 5_000 };
 export class SocketProbe implements Disposable {
   readonly #options: SocketProbeOptions;
   readonly #socket: Socket<ServerToClientEvents, ClientToServerEvents>;
+  readonly #refresh: NodeJS.Timeout;
   #connectedEmitMs: number | undefined;
   #refusals = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -65,6 +68,7 @@ export class SocketProbe implements Disposable {
       this.#connectedEmitMs = performance.now();
     });
     this.#socket.on('session-state', (payload) => this.#onState(payload));
+    this.#refresh = setInterval(() => void this.#refreshToken(), options.tokenRefreshMs);
   }
 
   get connected(): boolean {
@@ -73,6 +77,7 @@ export class SocketProbe implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#retry);
+    clearInterval(this.#refresh);
     this.#socket.removeAllListeners();
     this.#socket.disconnect();
   }
@@ -82,6 +87,12 @@ export class SocketProbe implements Disposable {
     const seen = this.#options.seen();
     const token = await this.#options.token().catch(() => undefined);
     return { ...(token !== undefined && { token }), ...(seen && { seen }) };
+  }
+
+  /** Never rejects: without a fresh token the gateway ends the connection, which is reported then. */
+  async #refreshToken(): Promise<void> {
+    const { token } = await this.#auth();
+    if (token !== undefined && this.#socket.connected) this.#socket.emit('refresh-token', { token });
   }
 
   /** `whatsapp-connected` is what flips pages; only the state that follows it says which connect it was. */

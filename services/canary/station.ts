@@ -20,6 +20,7 @@ export interface StationOptions {
   readonly identity: Identity;
   readonly socketUrls: readonly string[];
   readonly timeoutMs: number;
+  readonly tokenRefreshMs: number;
   readonly instruments: CanaryInstruments;
   readonly onArrival: (path: string, position: Position, at: At) => void;
 }
@@ -54,10 +55,11 @@ export class Station implements AsyncDisposable {
     return this.#resources.disposeAsync();
   }
 
-  #connect(url: string, { identity, instruments, onArrival }: StationOptions): SocketProbe {
+  #connect(url: string, { identity, instruments, tokenRefreshMs, onArrival }: StationOptions): SocketProbe {
     let refusals = 0;
     return new SocketProbe({
       url,
+      tokenRefreshMs,
       token: () => identity.token(),
       seen: () => this.rounds.newestOn(url),
       onConnected: () => {
