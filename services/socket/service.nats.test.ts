@@ -51,10 +51,22 @@ describe('GET /status', () => {
     await gateway.publishEvent(
       ownerEvent(11, 'qr', { epoch: 1, seq: 1 }, { ...qrFor(60_000), phoneNumber: undefined }),
     );
-    expect(await (await ask(gateway, 11)).json()).toEqual({ connected: false, state: 'qr', phone: null });
+    expect(await (await ask(gateway, 11)).json()).toEqual({
+      connected: false,
+      state: 'qr',
+      phone: null,
+      sessionId: 'company_11',
+      epoch: 1,
+      seq: 1,
+    });
     await gateway.publishEvent(byHand(11, 'connected'));
     const response = await ask(gateway, 11);
-    expect(await response.json()).toEqual({ connected: true, state: 'connected', phone: '79990000001' });
+    expect(await response.json()).toEqual({
+      connected: true,
+      state: 'connected',
+      phone: '79990000001',
+      sessionId: 'company_11',
+    });
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 

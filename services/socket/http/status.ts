@@ -2,6 +2,7 @@ import type { StoredEvent } from '../../../shared/bus/last-event.ts';
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { decodeEvent, stateOf } from '../../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
+import { positionOf } from '../../../shared/contract/position.ts';
 import type { SessionState } from '../../../shared/contract/session-state.ts';
 import type { Rooms } from '../rooms.ts';
 
@@ -10,6 +11,11 @@ export interface Status {
   readonly connected: boolean;
   readonly state: SessionState | null;
   readonly phone: string | null;
+  /** With a state: as in `session-state`. */
+  readonly sessionId?: string;
+  /** The state's place in the company's order, so that a client never goes back; absent for an event published by hand. */
+  readonly epoch?: number;
+  readonly seq?: number;
 }
 
 /**
@@ -31,5 +37,11 @@ export async function readStatus(
 function toStatus(event: SessionEvent | undefined): Status {
   if (!event) return { connected: false, state: null, phone: null };
   const state = stateOf(event);
-  return { connected: state === 'connected', state, phone: event.phoneNumber ?? null };
+  return {
+    connected: state === 'connected',
+    state,
+    phone: event.phoneNumber ?? null,
+    sessionId: event.companyId,
+    ...positionOf(event),
+  };
 }
