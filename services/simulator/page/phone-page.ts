@@ -1,7 +1,7 @@
 import type { DeviceView, PhoneView } from '../people/phone-desk.ts';
 import type { Screen } from '../screens.ts';
 import { byId, make, makeRow, RowList, setText, type Row } from './dom.ts';
-import { describeDevice, describePhone, describeScreen, initials } from './phone-words.ts';
+import { describeCodeRequest, describeDevice, describePhone, describeScreen, initials } from './phone-words.ts';
 import type { Person } from './simulator-api.ts';
 
 /** What a person does with the phone. */
@@ -9,6 +9,7 @@ export interface PhoneActions {
   readonly choosePhone: (id: string) => void;
   readonly scanScreen: (companyId: string) => void;
   readonly scanText: (text: string) => void;
+  readonly enterCode: (code: string) => void;
   readonly scanImage: (image: Blob) => void;
   readonly unlink: (device: DeviceView) => void;
   readonly disconnect: (device: DeviceView, how: 'close' | 'cut') => void;
@@ -33,6 +34,7 @@ export class PhonePage {
     this.#screens = new RowList(byId('screens', HTMLElement), (screen) => this.#makeScreen(screen));
     this.#devices = new RowList(byId('devices', HTMLElement), (device) => this.#makeDevice(device));
     this.#person.addEventListener('change', () => actions.choosePhone(this.#person.value));
+    this.#listenToCode();
     this.#listenToPaste();
     this.#listenToImages();
     this.#listenToAdd();
@@ -54,11 +56,16 @@ export class PhonePage {
     );
   }
 
+  /** Who waits for a code, and for how long. */
+  showCodeRequest(phone: PhoneView, nowMs: number): void {
+    setText(byId('code-request', HTMLElement), describeCodeRequest(phone, nowMs));
+  }
+
   showScreens(screens: readonly Screen[], nowMs: number): void {
     byId('screens-empty', HTMLElement).hidden = screens.length > 0;
     this.#screens.show(
       screens,
-      ({ companyId }) => companyId,
+      ({ companyId, code }) => `${companyId} ${code ? 'code' : 'qr'}`,
       (row, screen) => {
         const { title, detail } = describeScreen(screen, nowMs);
         setText(row.title, title);
@@ -84,8 +91,9 @@ export class PhonePage {
   }
 
   #makeScreen(screen: Screen): Row {
-    const scan = this.#makeButton('Scan', 'button', () => this.#actions.scanScreen(screen.companyId));
-    scan.setAttribute('aria-label', `Scan ${screen.companyId}`);
+    const verb = screen.code ? 'Type' : 'Scan';
+    const scan = this.#makeButton(verb, 'button', () => this.#actions.scanScreen(screen.companyId));
+    scan.setAttribute('aria-label', `${verb} ${screen.companyId}`);
     return makeRow(scan);
   }
 
@@ -116,6 +124,14 @@ export class PhonePage {
     button.type = 'button';
     button.addEventListener('click', onClick);
     return button;
+  }
+
+  #listenToCode(): void {
+    const code = byId('code', HTMLInputElement);
+    byId('code-form', HTMLFormElement).addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#actions.enterCode(code.value);
+    });
   }
 
   #listenToPaste(): void {
