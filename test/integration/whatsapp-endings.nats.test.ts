@@ -60,15 +60,14 @@ beforeAll(async () => {
   system = await LinkingSystem.start({ overrides: { versionUrl, socketTimes } });
 });
 
-afterEach(() => system.simulator.scenarios.clear());
-
 afterAll(async () => {
   await system[Symbol.asyncDispose]();
   versions.closeAllConnections();
   await new Promise((resolve) => versions.close(resolve));
 });
 
-describe('a connected session', () => {
+// Each has a phone of its own, and most of the time goes by waiting.
+describe.concurrent('a connected session', () => {
   test.each([
     ['closed', {}, 'connection-closed'],
     ['cut', {}, 'connection-closed'],
@@ -129,7 +128,7 @@ describe('a connected session', () => {
   });
 });
 
-describe('a linked session that logs in again', () => {
+describe.concurrent('a linked session that logs in again', () => {
   test.each([
     ['unlinked', { at: 'login' }, 'logged-out', 'logged-out'],
     ['forbidden', {}, 'failed', 'forbidden'],
@@ -152,11 +151,15 @@ describe('a linked session that logs in again', () => {
     await forNextLogin(salon, phone, name, params);
     const failed = () => system.seen(salon).find(({ event }) => 'reason' in event && event.reason === reason)?.event;
     expect(await waitFor(failed, { what: `a close as ${reason}` })).toMatchObject({ willRetry: true });
-    system.simulator.scenarios.clear();
+    system.simulator.scenarios.select({ scope: { phone }, name: 'normal', params: {} });
     await system.event(salon, 'connected', 2);
   });
+});
 
-  test('and is too old asks once for the newest version', async () => {
+describe('a client', () => {
+  afterEach(() => system.simulator.scenarios.clear());
+
+  test('that WhatsApp finds too old asks once for the newest version', async () => {
     const { salon, phone } = pair();
     await system.link(salon, phone);
     revision = undefined;
@@ -173,6 +176,8 @@ describe('a linked session that logs in again', () => {
 });
 
 describe('a session that is being linked', () => {
+  afterEach(() => system.simulator.scenarios.clear());
+
   test.each([
     ['refused', { status: 503 }, 'unreachable'],
     ['refused', { status: 0 }, 'unreachable'],
@@ -235,10 +240,10 @@ describe('a session that is being linked', () => {
 
 describe('a server that is not there', () => {
   test.each([
-    ['resolves to nothing', () => 'ws://nowhere.invalid/ws/chat', 'dns-failed'],
-    ['refuses connections', () => 'ws://127.0.0.1:1/ws/chat', 'unreachable'],
-    ['speaks no TLS', () => system.simulator.url.replace('ws://', 'wss://'), 'tls-failed'],
-  ])('because its name %s', async (_, url, reason) => {
+    ['its name does not resolve', () => 'ws://nowhere.invalid/ws/chat', 'dns-failed'],
+    ['it refuses connections', () => 'ws://127.0.0.1:1/ws/chat', 'unreachable'],
+    ['it speaks no TLS', () => system.simulator.url.replace('ws://', 'wss://'), 'tls-failed'],
+  ])('because %s is told by its own reason', async (_, url, reason) => {
     const { salon } = pair();
     await system.stopService();
     await system.startService({ WHATSAPP_URL: url() });
