@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { CLOSE_REASONS } from '../../services/whatsapp/session/close-reason.ts';
 import { METRICS } from '../../shared/contract/metrics.ts';
 import { CONFIGURATION_ROWS } from '../harness/readme-rows.ts';
 
@@ -37,6 +38,13 @@ describe('the README', () => {
     );
     expect(named.filter((name) => !(name in METRICS))).toEqual([]);
     expect(named.length).toBeGreaterThan(0);
+  });
+
+  test('tells of every reason for which a session can close, and of no other', () => {
+    const named = tableBehind('A session and its endings').flatMap(
+      (row) => row.split('|')[1]?.match(/`[a-z-]+`/g) ?? [],
+    );
+    expect(named.map((reason) => reason.slice(1, -1)).toSorted()).toEqual(CLOSE_REASONS.toSorted());
   });
 
   test('links to files that exist', () => {
