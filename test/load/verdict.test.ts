@@ -97,7 +97,7 @@ describe('the verdict on all browsers', () => {
 });
 
 describe('a run', () => {
-  const HEALTHY = { delivered: 100, lagP99Ms: 0.1, latencyP99Ms: 2, utilization: 0.5 };
+  const HEALTHY = { delivered: 100, timed: 90, lagP99Ms: 0.1, latencyP99Ms: 2, utilization: 0.5 };
 
   test('is valid when its generator kept up', () => {
     expect(voidReasons(HEALTHY)).toEqual([]);
@@ -105,6 +105,10 @@ describe('a run', () => {
 
   test('is void when nothing was delivered, however well that went', () => {
     expect(voidReasons({ ...HEALTHY, delivered: 0 })).toEqual(['nothing was delivered']);
+  });
+
+  test('is void when it was over before the measured part began', () => {
+    expect(voidReasons({ ...HEALTHY, timed: 0 })).toEqual(['nothing was delivered behind the warm-up']);
   });
 
   test('is void when the generator lagged by more than a tenth of the reported p99', () => {

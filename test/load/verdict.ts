@@ -138,6 +138,8 @@ const MAX_UTILIZATION = 0.9;
 
 export interface GeneratorHealth {
   readonly delivered: number;
+  /** Deliveries behind the warm-up: those that the latency is of. */
+  readonly timed: number;
   /** 99 % of the events were sent within this time of the intended one, in ms. */
   readonly lagP99Ms: number;
   /** The reported p99, in ms. */
@@ -147,8 +149,15 @@ export interface GeneratorHealth {
 }
 
 /** Why the figures of a run say nothing about the system; empty when they do. */
-export function voidReasons({ delivered, lagP99Ms, latencyP99Ms, utilization }: GeneratorHealth): readonly string[] {
+export function voidReasons({
+  delivered,
+  timed,
+  lagP99Ms,
+  latencyP99Ms,
+  utilization,
+}: GeneratorHealth): readonly string[] {
   if (delivered === 0) return ['nothing was delivered'];
+  if (timed === 0) return ['nothing was delivered behind the warm-up'];
   const reasons: string[] = [];
   if (lagP99Ms > MAX_LAG_SHARE * latencyP99Ms) {
     reasons.push(

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusConnection } from '../../../shared/bus/connection.ts';
+import { startPostgres } from '../../harness/postgres.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { parseExposition, sumOf, type Sample } from '../measures/exposition.ts';
 import { readProcessUse, type ProcessUse } from '../measures/process-use.ts';
@@ -42,11 +43,15 @@ const SERVICE = 'whatsapp';
 /** Links so many simulated phones, leaves them alone, drops some connections, and restarts the service. */
 export async function measureSessions({ sessions, signal, say }: SessionsOptions): Promise<SessionsResult> {
   await using stack = new AsyncDisposableStack();
-  const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: true, env: { MAX_SESSIONS: '100000' } }));
+  // The embedded database would be half of the memory, and is not what holds many sessions.
+  const postgres = stack.use(await startPostgres());
+  const env = { MAX_SESSIONS: '100000', DATABASE_URL: postgres.url };
+  const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: true, env }));
   const bus = stack.use(await BusConnection.connect({ servers: [system.nats.url], name: 'bench' }, signal));
   const seen = new SeenEvents();
   stack.use(seen.follow(bus));
   const parts = { bus, simulatorUrl: system.simulatorUrl, seen };
+  await sleep(SETTLE_MS);
   const emptyBytes = (await use(system)).residentBytes;
 
   const alone = Math.min(ALONE, sessions);
@@ -130,6 +135,8 @@ async function measureRestore(system: OwnSystem, sessions: number) {
   await system.stopProcess(SERVICE);
   const began = performance.now();
   await system.startWhatsApp();
+  // The figure starts anew with each scrape; the first one is the start of the process.
+  await readSamples(system);
   let longestBlockS = 0;
   await waitFor(
     async () => {

@@ -38,6 +38,7 @@ export function toReport({ options, measured, environment, command, madeAt }: Re
   ];
   const health = {
     delivered: verdict.delivered,
+    timed: latency.count,
     lagP99Ms: lag.p99Ms,
     latencyP99Ms: latency.p99Ms,
     utilization: Math.max(0, ...generator.map(({ utilization }) => utilization)),

@@ -1,7 +1,7 @@
 import type { Percentiles } from '../generator/latencies.ts';
 import { lineChart, type Series } from './charts.ts';
 import { formatCount, formatMiB, formatMs, formatPercent } from './format.ts';
-import type { LoadReport, SecondRow } from './report.ts';
+import { latencyNamesOf, type LoadReport, type SecondRow } from './report.ts';
 import { STYLE } from './style.ts';
 import { outcomeOf } from './text.ts';
 
@@ -157,27 +157,19 @@ function secondTicks(seconds: readonly number[]): { at: number; text: string }[]
   return ticks;
 }
 
-function latencyTable({ latency, lag, confirmation, server }: LoadReport): string {
+function latencyTable({ latency, lag, confirmation, server, options }: LoadReport): string {
+  const names = latencyNamesOf(options);
   const row = (name: string, { count, meanMs, p50Ms, p90Ms, p99Ms, p999Ms, maxMs }: Percentiles) => [
     name,
     formatCount(count),
     ...[meanMs, p50Ms, p90Ms, p99Ms, p999Ms, maxMs].map(formatMs),
   ];
-  const rows = [row('intended send → browser', latency)];
+  const rows = [row(names.latency, latency)];
   if (server) {
     const { count, meanMs, p50Ms, p99Ms } = server.connectToEmit;
-    rows.push([
-      'intended send → emit, by /metrics',
-      formatCount(count),
-      formatMs(meanMs),
-      formatMs(p50Ms),
-      '',
-      formatMs(p99Ms),
-      '',
-      '',
-    ]);
+    rows.push([names.untilEmit, formatCount(count), formatMs(meanMs), formatMs(p50Ms), '', formatMs(p99Ms), '', '']);
   }
-  rows.push(row('send → confirmation', confirmation), row("the generator's own lag", lag));
+  rows.push(row(names.confirmation, confirmation), row(names.lag, lag));
   return table(['', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'], rows);
 }
 

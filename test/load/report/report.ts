@@ -5,6 +5,32 @@ import type { Environment } from './environment.ts';
 
 export const REPORT_VERSION = 1;
 
+/** What the rows of the latency table measure. */
+export interface LatencyNames {
+  readonly latency: string;
+  readonly untilEmit: string;
+  readonly confirmation: string;
+  readonly lag: string;
+}
+
+export function latencyNamesOf({ through, publish }: Pick<LoadOptions, 'through' | 'publish'>): LatencyNames {
+  const lag = "the generator's own lag";
+  if (through === 'whatsapp') {
+    return {
+      latency: "WhatsApp's report → browser",
+      untilEmit: 'the same until the emit, by /metrics',
+      confirmation: 'intended start → QR, scan, connected',
+      lag,
+    };
+  }
+  return {
+    latency: 'intended send → browser',
+    untilEmit: 'the same until the emit, by /metrics',
+    confirmation: publish === 'core' ? 'send → written' : 'send → confirmed by the stream',
+    lag,
+  };
+}
+
 /** One second of the run, warm-up included. */
 export interface SecondRow {
   readonly second: number;

@@ -1,6 +1,6 @@
 import type { Percentiles } from '../generator/latencies.ts';
 import { formatCount, formatMiB, formatMs, formatPercent, formatTable } from './format.ts';
-import type { LoadReport } from './report.ts';
+import { latencyNamesOf, type LoadReport } from './report.ts';
 
 /** The report for the terminal. */
 export function renderText(report: LoadReport): string {
@@ -49,28 +49,20 @@ function headline(report: LoadReport): string {
   return [`${word}${interrupted}`, ...reasons.map((reason) => `  ${reason}`)].join('\n');
 }
 
-function latencyTable({ latency, lag, confirmation, server }: LoadReport): string {
+function latencyTable({ latency, lag, confirmation, server, options }: LoadReport): string {
+  const names = latencyNamesOf(options);
   const head = ['', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'];
   const row = (name: string, { count, meanMs, p50Ms, p90Ms, p99Ms, p999Ms, maxMs }: Percentiles) => [
     name,
     formatCount(count),
     ...[meanMs, p50Ms, p90Ms, p99Ms, p999Ms, maxMs].map(formatMs),
   ];
-  const rows = [head, row('intended send → browser', latency)];
+  const rows = [head, row(names.latency, latency)];
   if (server) {
     const { count, meanMs, p50Ms, p99Ms } = server.connectToEmit;
-    rows.push([
-      'the same until the emit, by /metrics',
-      formatCount(count),
-      formatMs(meanMs),
-      formatMs(p50Ms),
-      '',
-      formatMs(p99Ms),
-      '',
-      '',
-    ]);
+    rows.push([names.untilEmit, formatCount(count), formatMs(meanMs), formatMs(p50Ms), '', formatMs(p99Ms), '', '']);
   }
-  rows.push(row('send → confirmation', confirmation), row("the generator's own lag", lag));
+  rows.push(row(names.confirmation, confirmation), row(names.lag, lag));
   const agreement = server
     ? `\nbuckets of browsers and /metrics: p50 ${agree(server.p50Agrees)}, p99 ${agree(server.p99Agrees)}`
     : '';
