@@ -19,6 +19,8 @@ export interface CommandsOptions {
   /** Late, because sessions need the commands and the commands the sessions. */
   readonly pool: () => SessionPool;
   readonly lease: Pick<Lease, 'valid'>;
+  /** The name of the replica that holds the company, if one does. */
+  readonly readOwner: (companyId: CompanyId) => Promise<string | undefined>;
   readonly instruments: Instruments;
   /** Load tests may have sessions: this process does not speak to WhatsApp itself. */
   readonly allowLoad: boolean;
@@ -84,7 +86,7 @@ export class Commands {
   async #carryOut(companyId: CompanyId, { name, phoneNumber }: Command): Promise<CommandReply> {
     switch (name) {
       case 'status':
-        return this.#look(companyId, () => {});
+        return this.#readStatus(companyId);
       case 'watch':
         return this.#look(companyId, (session) => session.watch());
       case 'logout':
@@ -95,6 +97,13 @@ export class Commands {
       case 'request-qr':
         return this.#dispatch(companyId, { kind: name });
     }
+  }
+
+  /** Takes over nothing; says that there is no session only when nobody has one. */
+  async #readStatus(companyId: CompanyId): Promise<CommandReply> {
+    if (this.#options.pool().get(companyId)) return this.#look(companyId, () => {});
+    const owner = await this.#options.readOwner(companyId);
+    return owner === undefined ? { ok: true } : refusal('NOT_OWNER', `${companyId} is held by ${owner}`);
   }
 
   /** Takes over nothing. */

@@ -141,7 +141,10 @@ export class Instruments {
   }
 
   fenced(companyId: CompanyId, epoch: number): void {
-    this.#logger.warn({ ...companyOf(companyId), epoch }, 'another owner took the session over');
+    this.#logger.warn(
+      { ...companyOf(companyId), epoch },
+      'session ended here: another owner has it, or may have it soon',
+    );
   }
 
   sessionReleased(companyId: CompanyId, state: SessionState): void {

@@ -81,7 +81,14 @@ export class Ownership implements AsyncDisposable {
     });
     // A server that is configured is the simulator, which load tests may use.
     const allowLoad = config.whatsapp.url !== undefined;
-    this.#commands = new Commands({ bus, pool: () => this.pool, lease: this.lease, instruments, allowLoad });
+    this.#commands = new Commands({
+      bus,
+      pool: () => this.pool,
+      lease: this.lease,
+      readOwner: async (companyId) => (await leases.readOwner(companyId))?.name,
+      instruments,
+      allowLoad,
+    });
     this.pool = this.#createPool(leases);
     instruments.watchSessions(() => this.pool.all().map(({ machine }) => machine.state));
     this.#reconciler = new Reconciler({

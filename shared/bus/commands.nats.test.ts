@@ -94,6 +94,24 @@ describe('a command', () => {
     expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 300 })).toEqual(refused);
   });
 
+  test('that a full replica was asked to take over is offered to others, and refused when all are full', async () => {
+    let asked = 0;
+    let full = 3;
+    const refused = { ok: false, error: { code: 'SESSION_LIMIT', message: 'full' } } as const;
+    stack.use(
+      serveAssignments(owner.bus, async () => {
+        asked += 1;
+        return asked > full ? done : refused;
+      }),
+    );
+    await owner.bus.flush(5_000);
+    expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 30_000 })).toEqual(done);
+    asked = 0;
+    full = Infinity;
+    expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 30_000 })).toEqual(refused);
+    expect(asked).toBe(5);
+  });
+
   test('without any service is answered at once by an error of its own', async () => {
     await expect(requestCommand(gateway.bus, { ...start, deadlineMs: 600_000 })).rejects.toMatchObject({
       code: 'NO_RESPONDER',

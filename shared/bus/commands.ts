@@ -75,6 +75,8 @@ export interface CommandServer extends AsyncDisposable {
 const MAX_COMMAND_BYTES = 4 * 1024;
 const DRAIN_TIMEOUT_MS = 5_000;
 const QUEUE_GROUP = 'whatsapp';
+/** Replicas with no room that are passed over before that is the answer. */
+const FULL_REPLICAS_ASKED = 4;
 const NOT_OWNER_BACKOFF = { baseMs: 50, maxMs: 500 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -97,12 +99,16 @@ export async function requestCommand(bus: BusConnection, options: CommandRequest
   const headers = toHeaders(carrier);
   for (let attempt = 0; ; attempt += 1) {
     const reply = await askOnce(bus, options, { body, headers, end });
-    if (reply.ok || reply.error.code !== 'NOT_OWNER') return reply;
-    // The session is between two owners: the next one answers soon, or the lease of the last one runs out.
+    if (reply.ok || !isWorthAskingAgain(reply.error.code, attempt)) return reply;
     const waitMs = backoffMs(attempt, NOT_OWNER_BACKOFF);
     if (performance.now() + waitMs >= end) return reply;
     await sleep(waitMs);
   }
+}
+
+/** The session is between two owners, or the replica that was asked to take it over is full and another may not be. */
+function isWorthAskingAgain(code: CommandErrorCode, attempt: number): boolean {
+  return code === 'NOT_OWNER' || (code === 'SESSION_LIMIT' && attempt < FULL_REPLICAS_ASKED);
 }
 
 async function askOnce(

@@ -160,7 +160,7 @@ export class SessionPool {
       await takeUp(session, row);
       return true;
     } catch (error) {
-      const isExpected = error instanceof NotOwnerError || error instanceof SessionLimitError;
+      const isExpected = [NotOwnerError, LeaseLostError, SessionLimitError].some((known) => error instanceof known);
       if (!this.#stop.signal.aborted && !isExpected) this.#options.instruments.restoreFailed(companyId, error);
       return false;
     }
