@@ -26,6 +26,8 @@ export interface OwnershipOverrides {
   /** Between two comparisons of all sessions with the stream, in ms. */
   readonly reconcileIntervalMs?: number;
   readonly lease?: LeaseTimes;
+  /** How long an unlinked session may rest while nobody watches, in ms; the configuration has minutes. */
+  readonly idleMs?: number;
 }
 
 export interface OwnershipOptions {
@@ -143,7 +145,7 @@ export class Ownership implements AsyncDisposable {
   }
 
   #createPool(leases: LeaseStore): SessionPool {
-    const { bus, config, client, instruments, leaseInstruments, store } = this.#options;
+    const { bus, config, client, instruments, leaseInstruments, overrides, store } = this.#options;
     const onGivenUp = () => signalLeases(bus);
     const takeOver = new TakeOver({ bus, lease: this.lease, leases, store, instruments: leaseInstruments, onGivenUp });
     return new SessionPool({
@@ -157,7 +159,7 @@ export class Ownership implements AsyncDisposable {
       }),
       instruments,
       clock: new WallClock(),
-      idleMs: config.sessions.idleMs,
+      idleMs: overrides.idleMs ?? config.sessions.idleMs,
       maxSessions: config.sessions.max,
       restoreConcurrency: RESTORE_CONCURRENCY,
       takeOver: (companyId, atLeastEpoch) => takeOver.take(companyId, atLeastEpoch),

@@ -328,3 +328,25 @@ describe('with QRs that live half a second, one session and an API key', () => {
     expect((await get('/healthz')).status).toBe(200);
   });
 });
+
+describe('with sessions that rest for two seconds', () => {
+  beforeAll(async () => {
+    system = await LinkingSystem.start({ overrides: { socketTimes: { qrMs: 100 }, idleMs: 2_000 } });
+  });
+  afterAll(async () => {
+    await system[Symbol.asyncDispose]();
+  });
+
+  test('one that somebody watches outlives one that nobody does, and a watch starts nothing', async () => {
+    const [watched, unwatched] = [pair().salon, pair().salon];
+    await system.command(watched, 'start');
+    await system.event(watched, 'qr-expired');
+    expect(await system.command(watched, 'watch')).toMatchObject({ ok: true, event: { type: 'qr-expired' } });
+    await system.command(unwatched, 'start');
+    await system.event(unwatched, 'qr-expired');
+    await waitFor(() => !system.service.pool.get(unwatched), { what: 'the session that nobody watches to end' });
+    expect(system.service.pool.get(watched)).toBeDefined();
+    expect(await system.command(unwatched, 'watch')).toEqual({ ok: true });
+    expect(system.service.pool.get(unwatched)).toBeUndefined();
+  });
+});
