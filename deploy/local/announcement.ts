@@ -1,5 +1,6 @@
 import { signToken } from '../../shared/http/sign-token.ts';
 import type { Settings } from './process-specs.ts';
+import { queriesPageUrl } from './prometheus-process.ts';
 import { shownPath } from './shown-path.ts';
 
 /** The salon whose page is offered; no customer of anybody. */
@@ -18,6 +19,7 @@ export async function announce(settings: Settings): Promise<string> {
     ['phone', phone(settings)],
     ['metrics', metrics.map((url) => `${url}/metrics`).join('  ')],
     ...(processes.includes('traces') ? [['traces', `http://localhost:${ports.traces}/`]] : []),
+    ...(settings.observe ? [['prometheus', prometheus(settings)]] : []),
     ['bus', settings.natsUrl],
     ['logs', `${shownPath(dataDir)}/logs`],
   ];
@@ -31,6 +33,12 @@ export async function pageUrl({ ports, jwtSecret, token }: Settings): Promise<st
   if (jwtSecret === undefined) return `${page}#token=<a token signed by the keys of JWKS_URL>`;
   const { issuer, audience } = token;
   return `${page}#token=${await signToken({ secret: jwtSecret, salonId: DEMO_SALON, hours: TOKEN_HOURS, issuer, audience })}`;
+}
+
+/** Every panel of the landing dashboard is a link of that page. */
+function prometheus({ processes, ports }: Settings): string {
+  if (processes.includes('prometheus')) return queriesPageUrl(ports.prometheus);
+  return 'not installed: apt-get install --no-install-recommends prometheus, or brew install prometheus';
 }
 
 function phone({ live, processes, ports, whatsappUrl }: Settings): string {

@@ -5,9 +5,9 @@ import { readOrCreateJwtSecret } from './jwt-secret.ts';
 import { LocalProcess } from './local-process.ts';
 import { LogFile } from './log-file.ts';
 import { formatLogLine, isWarning } from './log-line.ts';
-import { OBSERVER_NAMES } from './observe.ts';
+import { OBSERVER_NAMES, preparePrometheus } from './observe.ts';
 import type { LocalOptions } from './options.ts';
-import { STOP_TIMEOUT_MS, toSettings, toSpec, type ProcessName, type Settings } from './process-specs.ts';
+import { scrapedPorts, STOP_TIMEOUT_MS, toSettings, toSpec, type ProcessName, type Settings } from './process-specs.ts';
 import { Revival } from './revival.ts';
 import { readRootKey } from './simulator-root-key.ts';
 
@@ -68,6 +68,8 @@ export class LocalSystem implements AsyncDisposable {
   async startProcess(name: ProcessName): Promise<void> {
     this.#stopping.signal.throwIfAborted();
     const settings = this.#settled();
+    if (name === 'prometheus')
+      await preparePrometheus(settings.stateDir, settings.ports.prometheus, scrapedPorts(settings));
     const rootKey = name === 'whatsapp' ? await this.#readRootKey(settings) : undefined;
     this.#stopping.signal.throwIfAborted();
     await this.#process(name).start(toSpec(name, settings, rootKey));
@@ -123,7 +125,7 @@ export class LocalSystem implements AsyncDisposable {
         const began = performance.now();
         await this.startProcess(name);
         const seconds = ((performance.now() - began) / 1000).toFixed(1);
-        this.#say(`${name.padEnd(9)}  ready on port ${this.#settled().ports[name]} after ${seconds} s`);
+        this.#say(`${name.padEnd(10)}  ready on port ${this.#settled().ports[name]} after ${seconds} s`);
       }),
     );
   }

@@ -33,6 +33,18 @@ describe('a line of a service', () => {
   });
 });
 
+describe('a line of Prometheus', () => {
+  test('tells readiness and level, of both of its formats', () => {
+    const two =
+      'ts=2026-01-31T12:00:00.174Z caller=main.go:987 level=info msg="Server is ready to receive web requests."';
+    const three =
+      'time=2026-01-31T12:00:00.174Z level=INFO source=main.go:1286 msg="Server is ready to receive web requests."';
+    for (const line of [two, three]) expect(readLogLine(line)).toMatchObject({ ready: true, level: 'INFO' });
+    const failed = 'ts=2026-01-31T12:00:00.174Z caller=main.go:469 level=error msg="Error loading config" file=x';
+    expect(readLogLine(failed)).toMatchObject({ ready: false, level: 'ERROR' });
+  });
+});
+
 describe('a line of nats-server', () => {
   test('tells readiness, port and level', () => {
     const at = '[71] 2026/01/31 12:00:00.174617';
@@ -53,5 +65,5 @@ describe('a line of nats-server', () => {
 
 test('a terminal line names time, process and level', () => {
   const line = formatLogLine('nats', { level: 'WARN', text: 'out of space', time: '12:00:00.174' });
-  expect(line).toBe('12:00:00.174  nats       WARN   out of space');
+  expect(line).toBe('12:00:00.174  nats        WARN   out of space');
 });

@@ -19,15 +19,15 @@ export function isWarning({ level }: LogLine): boolean {
   return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf('WARN');
 }
 
-/** Reads a line of a service (pino's JSON), of nats-server, or anything else. */
+/** Reads a line of a service (pino's JSON), of nats-server, of Prometheus, or anything else. */
 export function readLogLine(raw: string): LogLine {
-  return readJson(raw) ?? readNats(raw) ?? { level: 'INFO', text: raw };
+  return readJson(raw) ?? readNats(raw) ?? readPrometheus(raw) ?? { level: 'INFO', text: raw };
 }
 
 /** One line for the terminal: time, process, level, text. */
 export function formatLogLine(name: string, line: LogLine): string {
   const time = line.time ?? ' '.repeat(12);
-  return `${time}  ${name.padEnd(9)}  ${line.level.padEnd(5)}  ${line.text}`;
+  return `${time}  ${name.padEnd(10)}  ${line.level.padEnd(5)}  ${line.text}`;
 }
 
 const NATS_LINE = /^\[\d+\] \S+ (\d\d:\d\d:\d\d\.\d{3})\d* \[(\w{3})\] (.*)$/;
@@ -50,6 +50,22 @@ function readNats(raw: string): LogLine | undefined {
     time,
     ready: text === 'Server is ready',
     ...(port !== undefined && { listening: { variable: 'NATS_PORT', port: Number(port) } }),
+  };
+}
+
+/** Up to 2.x the keys are `ts`, `caller`, `level`; from 3.0 on `time`, `level`, `source`, the level in capitals. */
+const PROMETHEUS_LINE = /^(?:ts|time)=\S+ (?:.* )?level=(\w+) (?:.* )?msg="?(.*)$/;
+
+function readPrometheus(raw: string): LogLine | undefined {
+  const [, level = '', text] = PROMETHEUS_LINE.exec(raw) ?? [];
+  if (text === undefined) return undefined;
+  return {
+    // It warns of being stopped, which is what was asked of it.
+    level: text.startsWith('Received SIGTERM')
+      ? 'INFO'
+      : (LOG_LEVELS.find((known) => known === level.toUpperCase()) ?? 'INFO'),
+    text: text.replace(/"$/, ''),
+    ready: text.startsWith('Server is ready to receive web requests'),
   };
 }
 

@@ -8,6 +8,7 @@ const FREE = {
   SIMULATOR_PORT: '0',
   CANARY_HTTP_PORT: '0',
   TRACE_UI_PORT: '0',
+  PROMETHEUS_PORT: '0',
   NATS_PORT: '0',
 };
 
@@ -22,7 +23,15 @@ describe('the command line', () => {
     expect(toLocalOptions([], {})).toMatchObject({
       live: false,
       verbose: false,
-      ports: { nats: 4222, simulator: 3004, whatsapp: 3003, socket: 3000, canary: 3005, traces: 3006 },
+      ports: {
+        nats: 4222,
+        simulator: 3004,
+        whatsapp: 3003,
+        socket: 3000,
+        canary: 3005,
+        traces: 3006,
+        prometheus: 9090,
+      },
     });
   });
 

@@ -10,6 +10,7 @@ const VARIABLES = [
   { name: 'SIMULATOR_PORT', help: 'the simulated WhatsApp and its phones', fallback: '3004' },
   { name: 'CANARY_HTTP_PORT', help: 'the canary', fallback: '3005' },
   { name: 'TRACE_UI_PORT', help: 'the trace pages of --observe', fallback: '3006' },
+  { name: 'PROMETHEUS_PORT', help: 'Prometheus of --observe', fallback: '9090' },
   { name: 'NATS_PORT', help: 'nats-server', fallback: '4222' },
   { name: 'NATS_URL', help: 'a NATS that runs already, instead of starting one' },
   { name: 'WHATSAPP_URL', help: 'a WhatsApp server that runs already, instead of the simulator' },
@@ -29,7 +30,7 @@ export interface LocalOptions {
   readonly live: boolean;
   /** Every log line on the terminal, not only warnings. */
   readonly verbose: boolean;
-  /** With pages that show the traces of all processes. */
+  /** With pages that show the traces of all processes, and Prometheus when it is installed. */
   readonly observe: boolean;
   /** 0 picks a free one. */
   readonly ports: {
@@ -39,6 +40,7 @@ export interface LocalOptions {
     readonly socket: number;
     readonly canary: number;
     readonly traces: number;
+    readonly prometheus: number;
   };
   /** Set: no nats-server is started. */
   readonly natsUrl: string | undefined;
@@ -59,7 +61,7 @@ canary.
 
   npm start                 with simulated phones
   npm start -- --verbose    every log line, not only warnings
-  npm start -- --observe    with pages that show the traces of all processes
+  npm start -- --observe    with pages that show the traces of all processes, and Prometheus
   npm run start:live        with real WhatsApp; its state is in DATA_DIR/live
 
 Ctrl-C stops everything in order; a second one kills. Every process also reads its own variables. Environment:
@@ -98,6 +100,7 @@ export function toLocalOptions(args: readonly string[], env: NodeJS.ProcessEnv):
       socket: faults.port('SOCKET_HTTP_PORT', raw.SOCKET_HTTP_PORT, 3000),
       canary: faults.port('CANARY_HTTP_PORT', raw.CANARY_HTTP_PORT, 3005),
       traces: faults.port('TRACE_UI_PORT', raw.TRACE_UI_PORT, 3006),
+      prometheus: faults.port('PROMETHEUS_PORT', raw.PROMETHEUS_PORT, 9090),
     },
     natsUrl: raw.NATS_URL,
     whatsappUrl: raw.WHATSAPP_URL,

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessSpec } from './local-process.ts';
-import { OBSERVER_NAMES, tracesEnv, tracesSpec } from './observe.ts';
+import { OBSERVER_NAMES, prometheusSpec, tracesEnv, tracesSpec } from './observe.ts';
 import type { LocalOptions } from './options.ts';
 import { choosePort } from './ports.ts';
-import { findNatsServer } from './programs.mjs';
+import { findNatsServer, findPrometheus } from './programs.mjs';
 
 /** In the order in which they are started; stopped in the opposite one. */
 export const PROCESS_NAMES = [...OBSERVER_NAMES, 'nats', 'simulator', 'whatsapp', 'socket', 'canary'] as const;
@@ -13,6 +13,7 @@ export type ProcessName = (typeof PROCESS_NAMES)[number];
 /** How long each may take to stop, in ms: the services' own limit is 20 s. */
 export const STOP_TIMEOUT_MS: Readonly<Record<ProcessName, number>> = {
   traces: 5_000,
+  prometheus: 10_000,
   nats: 10_000,
   simulator: 10_000,
   whatsapp: 25_000,
@@ -58,7 +59,9 @@ export async function toSettings(options: LocalOptions, jwtSecret: string | unde
 
 function isWanted(name: ProcessName, options: LocalOptions, jwtSecret: string | undefined): boolean {
   const { natsUrl, whatsappUrl, live, observe, env } = options;
-  if (isObserver(name)) return observe;
+  // Without it the traces are still there; the announcement says how to install it.
+  if (name === 'prometheus') return observe && findPrometheus() !== undefined;
+  if (name === 'traces') return observe;
   if (name === 'nats') return natsUrl === undefined;
   if (name === 'simulator') return !live && whatsappUrl === undefined;
   // Tokens by JWKS_URL are signed by somebody else, the canary's too.
@@ -66,12 +69,9 @@ function isWanted(name: ProcessName, options: LocalOptions, jwtSecret: string | 
   return true;
 }
 
-function isObserver(name: ProcessName): boolean {
-  return OBSERVER_NAMES.some((observer) => observer === name);
-}
-
 const PORT_VARIABLES: Readonly<Record<ProcessName, string>> = {
   traces: 'TRACE_UI_PORT',
+  prometheus: 'PROMETHEUS_PORT',
   nats: 'NATS_PORT',
   simulator: 'SIMULATOR_PORT',
   whatsapp: 'WHATSAPP_HTTP_PORT',
@@ -88,6 +88,7 @@ export function toSpec(name: ProcessName, settings: Settings, rootKey: string | 
   if (name === 'nats') return natsSpec(settings);
   const { env, ports, stateDir, natsUrl, observe } = settings;
   if (name === 'traces') return tracesSpec(env, stateDir, ports.traces);
+  if (name === 'prometheus') return prometheusSpec(env, stateDir, ports.prometheus);
   return {
     command: process.execPath,
     args: ['--import', PRELOAD, join(ROOT, 'services', name, 'main.ts')],
@@ -103,6 +104,16 @@ export function toSpec(name: ProcessName, settings: Settings, rootKey: string | 
       ...(name === 'socket' && socketEnv(settings)),
       ...(name === 'canary' && canaryEnv(settings)),
     },
+  };
+}
+
+/** What of the system exports metrics, and on which port. */
+export function scrapedPorts({ processes, ports, env }: Settings): Readonly<Record<string, number>> {
+  const admin = Number(env['SOCKET_ADMIN_PORT'] ?? '') || ports.socket;
+  return {
+    whatsapp: ports.whatsapp,
+    socket: admin,
+    ...(processes.includes('canary') && { canary: ports.canary }),
   };
 }
 

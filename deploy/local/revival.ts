@@ -36,7 +36,7 @@ export class Revival<Name extends string> {
     try {
       await sleep(RESTART_DELAY_MS, undefined, { signal });
       await start(name);
-      say(`${name.padEnd(9)}  ready again`);
+      say(`${name.padEnd(10)}  ready again`);
     } catch (error) {
       await this.revive(name, error as ProcessFailedError);
     }

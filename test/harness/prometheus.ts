@@ -4,7 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from '../../deploy/local/ports.ts';
-import { preparePrometheus, type PrometheusOptions } from '../../deploy/local/prometheus-process.ts';
+import {
+  prometheusCommand,
+  writePrometheusFiles,
+  type PrometheusOptions,
+} from '../../deploy/local/prometheus-process.ts';
 import { waitFor } from './wait-for.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -116,7 +120,8 @@ interface QueryAnswer {
 export async function startPrometheus(options: Omit<PrometheusOptions, 'folder' | 'port'>): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
   const port = await choosePort({ port: 0, variable: 'PROMETHEUS_PORT', host: '127.0.0.1' });
-  const { command, args } = await preparePrometheus({ ...options, folder, port });
+  await writePrometheusFiles({ ...options, folder, port });
+  const { command, args } = prometheusCommand({ folder, port });
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const endWithTest = () => child.kill('SIGKILL');
   process.once('exit', endWithTest);

@@ -139,6 +139,7 @@ const FREE_PORTS = {
   SIMULATOR_PORT: '0',
   CANARY_HTTP_PORT: '0',
   TRACE_UI_PORT: '0',
+  PROMETHEUS_PORT: '0',
   NATS_PORT: '0',
 };
 /** What a developer has exported must not point a test at another system. */

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SPECS } from '../../grafana/dashboards.ts';
 import { formatDashboard, toDashboards } from '../../grafana/layout.ts';
+import { substitute } from '../../grafana/substitute.ts';
 import { METRICS, type MetricName } from '../../shared/contract/metrics.ts';
 import { metricOfSeries } from '../../shared/contract/series.ts';
 import { panelsOf, queriesOf, readDashboards } from './generated.ts';
 import { faultsOf } from './known-series.ts';
-import { ranges, selectors, SUBSTITUTES, substitute, syntaxErrors } from './promql.ts';
+import { ranges, selectors, SUBSTITUTES, syntaxErrors } from './promql.ts';
 
 /** Metrics of the contract that no panel shows, and why. */
 const DELIBERATELY_NOT_SHOWN: Partial<Record<MetricName, string>> = {

@@ -1,23 +1,12 @@
 import { parser } from '@prometheus-io/lezer-promql';
+import { EVERYTHING } from '../../grafana/substitute.ts';
 
-/** What a variable or macro of Grafana stands for while a query is executed outside of it. */
+/** What a variable or macro of Grafana stands for in a test, whose scrapes are a second apart. */
 export const SUBSTITUTES: Readonly<Record<string, string>> = {
+  ...EVERYTHING,
   __rate_interval: '30s',
-  __interval: '5s',
   __range: '10m',
-  job: '.*',
-  instance: '.*',
-  event: '.*',
 };
-
-/** Replaces `$name` and `${name}`; throws for a name without a substitute. */
-export function substitute(expr: string, substitutes: Readonly<Record<string, string>> = SUBSTITUTES): string {
-  return expr.replaceAll(/\$\{?(\w+)(?::\w+)?\}?/g, (_all, name: string) => {
-    const value = substitutes[name];
-    if (value === undefined) throw new TypeError(`nothing is known about $${name} in ${expr}`);
-    return value;
-  });
-}
 
 /** A vector selector as it stands in a query. */
 export interface Selector {

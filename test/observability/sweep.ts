@@ -1,7 +1,8 @@
 import { ALERTING_RULES, RECORDING_RULES } from '../../deploy/prometheus/rule-file.ts';
+import { substitute } from '../../grafana/substitute.ts';
 import type { Prometheus, Series } from '../harness/prometheus.ts';
 import { queriesOf, readDashboards } from './generated.ts';
-import { selectors, SUBSTITUTES, substitute } from './promql.ts';
+import { selectors, SUBSTITUTES } from './promql.ts';
 
 /** One query that was executed. */
 export interface Outcome {
@@ -20,8 +21,6 @@ export interface Outcome {
 /** Parts of selectors that have no series here, and why. */
 const ABSENT: readonly (readonly [part: RegExp, reason: string])[] = [
   [/^(gnatsd|jetstream)_/, 'there is no prometheus-nats-exporter on this machine'],
-  [/^whatsapp_browser_ack_duration_seconds/, 'observed when a browser acknowledges'],
-  [/^whatsapp_lease_transitions_total/, 'counted when ownership moves between replicas; there is one'],
   [/^socket_events_total\{.*outcome=~"dropped\|error"/, 'counted when an emit fails'],
 ];
 
