@@ -2,7 +2,7 @@ import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import { SamplingDecision } from '@opentelemetry/sdk-trace';
 import { expect, test } from 'vitest';
 import { ConnectSampler } from './connect-sampler.ts';
-import { CONNECT_SPAN } from './span-names.ts';
+import { CANARY_SPAN, CONNECT_SPAN } from './span-names.ts';
 
 /** The SDK folds a trace id by XOR of its 32-bit words and compares the result with the ratio. */
 const UNLUCKY = `${'f'.repeat(8)}${'0'.repeat(24)}`;
@@ -35,5 +35,11 @@ test('other roots are sampled by trace id alone and use up no allowance', () => 
   const sampled = samplerAt({ ms: 0 }, 0.01);
   expect(Array.from({ length: 100 }, () => sampled('request whatsapp.commands.{companyId}')).some(Boolean)).toBe(false);
   expect(sampled('request whatsapp.commands.{companyId}', LUCKY)).toBe(true);
+  expect(sampled(CONNECT_SPAN)).toBe(true);
+});
+
+test('every canary round is traced, and none uses up the allowance', () => {
+  const sampled = samplerAt({ ms: 0 });
+  expect(Array.from({ length: 20 }, () => sampled(CANARY_SPAN)).every(Boolean)).toBe(true);
   expect(sampled(CONNECT_SPAN)).toBe(true);
 });
