@@ -199,6 +199,21 @@ describe('an unmodified Baileys that writes', () => {
     await received(salon.messages, 'and back');
   });
 
+  test('in a session that went back in time is asked for the message once more', async () => {
+    const { client } = await open(ANNA);
+    const jid = '100000000000002@lid';
+    await client.socket.sendMessage(jid, { text: 'one' });
+    await shown(BORIS, 'one');
+    const address = '100000000000002_1.0';
+    const earlier = await client.auth.keys.get('session', [address]);
+    await client.socket.sendMessage(jid, { text: 'two' });
+    await shown(BORIS, 'two');
+    await client.auth.keys.set({ session: earlier });
+    await client.socket.sendMessage(jid, { text: 'three' });
+    await shown(BORIS, 'three');
+    expect(await whatsApp.rejections()).toEqual({ MESSAGE_INVALID: 1 });
+  });
+
   test('a reaction shows it on the phone', async () => {
     const { client, messages } = await open(ANNA);
     await desk().write(BORIS, { to: ANNA, content: { text: 'nice?' } });

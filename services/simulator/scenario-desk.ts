@@ -101,18 +101,28 @@ export class ScenarioDesk {
     return course;
   }
 
-  /** Something was learned of the companies: each connection gets what holds for it now. */
+  /** Something was learned of the companies; with nothing selected for any, it makes no difference. */
+  learn(): void {
+    if (this.#hasCompanies()) this.reconsider();
+  }
+
+  /** Each connection gets what holds for it now. */
   reconsider(): void {
     for (const course of this.#courses) course.reconsider();
   }
 
   #choose(facts: ConnectionFacts, current: Selection | undefined): Selection | undefined {
-    const keys = this.#companies.companiesOf(facts).map((company) => keyOf({ company }));
+    const companies = this.#hasCompanies() ? this.#companies.companiesOf(facts) : [];
+    const keys = companies.map((company) => keyOf({ company }));
     if (facts.phone !== undefined) keys.push(keyOf({ phone: facts.phone }));
     keys.push(keyOf({ default: true }));
     return keys
       .map((key) => this.#selections.get(key))
       .find((found) => found && (found === current || (found.left > 0 && concerns(found.behaviour, facts.purpose))));
+  }
+
+  #hasCompanies(): boolean {
+    return [...this.#selections.values()].some(({ view }) => 'company' in view.scope);
   }
 
   #end(key: string): void {

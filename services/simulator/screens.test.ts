@@ -49,10 +49,10 @@ test.each([
   expect(screens.current()).toHaveLength(1);
 });
 
-test('of more than a thousand salons the latest are remembered', () => {
+test('of more than ten thousand salons the latest are remembered', () => {
   const { screens, see } = setUp();
-  for (let salon = 1; salon <= 1001; salon++) see(`company_${salon}`, qr(`company_${salon}`));
+  for (let salon = 1; salon <= 10_001; salon++) see(`company_${salon}`, qr(`company_${salon}`));
   const companies = screens.current().map(({ companyId }) => companyId);
-  expect(companies).toHaveLength(1000);
+  expect(companies).toHaveLength(10_000);
   expect(companies).not.toContain('company_1');
 });

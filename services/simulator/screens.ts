@@ -23,7 +23,7 @@ interface Company {
 }
 
 /** The one that changed longest ago is forgotten first. */
-const MAX_COMPANIES = 1000;
+const MAX_COMPANIES = 10_000;
 /** A company shows the QRs of one client at a time; an earlier client's connection may still be ending. */
 const MAX_NOISE_KEYS = 4;
 

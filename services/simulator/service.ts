@@ -105,7 +105,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     post.forget(jidOf(device));
     signals.forget(device);
   });
-  const screens: Screens = new Screens(now, () => scenarios.reconsider());
+  const screens: Screens = new Screens(now, () => scenarios.learn());
   const scenarios = new ScenarioDesk(screens);
   if (options.nats) stack.use(watchScreens(options.nats, screens, instruments));
   const phones = new PhoneDesk({ directory, pairing, codes, sessions, chats, messenger, instruments });

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Directory } from './directory.ts';
+import { PreKeys } from './prekeys.ts';
 import type { Device } from './stored-state.ts';
 
-const preKeys = (count: number) => Array.from({ length: count }, (_, id) => ({ id, key: Buffer.alloc(32, id) }));
+const preKeys = (count: number) =>
+  PreKeys.of(Array.from({ length: count }, (_, id) => ({ id, key: Buffer.alloc(32, id) })));
 
 const DEVICE: Device = {
   phoneNumber: '79990000001',
@@ -16,7 +18,7 @@ const DEVICE: Device = {
   identityKey: Buffer.alloc(32, 2),
   registrationId: 1337,
   signedPreKey: { id: 1, key: Buffer.alloc(32, 3), signature: Buffer.alloc(64, 4) },
-  preKeys: [],
+  preKeys: PreKeys.none,
 };
 const JID = '79990000001:1@s.whatsapp.net';
 
@@ -67,6 +69,15 @@ describe('a folder opened again', () => {
       expect(mode & 0o077).toBe(0);
     }
   });
+});
+
+test('a device of a folder that counted prekeys and did not hold them has none, and is asked for new ones', async () => {
+  const before = await Directory.open(folder, [{ phoneNumber: '79990000001' }]);
+  await before.addDevice(DEVICE);
+  const path = join(folder, 'devices', '79990000001-1.json');
+  const stored = JSON.parse(await readFile(path, 'utf8')) as object;
+  await writeFile(path, JSON.stringify({ ...stored, preKeys: 812 }));
+  expect((await Directory.open(folder, [])).device(JID)?.preKeys.count).toBe(0);
 });
 
 describe('a device that was removed', () => {

@@ -3,6 +3,7 @@ import { generateKeyPair, toKeyPair, type KeyPair } from '../protocol/x25519.ts'
 import type { Address } from './address.ts';
 import { StateCorruptedError, readJson, readJsonFolder, removeJson, writeJson } from './json-file.ts';
 import { PhoneError } from './phone-error.ts';
+import { PreKeys, type PreKey } from './prekeys.ts';
 import {
   DEVICE_SHAPE,
   PHONE_SHAPE,
@@ -14,7 +15,6 @@ import {
   toStoredPhone,
   type Device,
   type Phone,
-  type PreKey,
 } from './stored-state.ts';
 
 /** What a new phone is; anything left out is chosen. */
@@ -145,8 +145,9 @@ export class Directory {
 
   /** Takes one prekey of the device for somebody's new session with it; `undefined` when none is left. */
   async claimPreKey(jid: string): Promise<PreKey | undefined> {
-    const [claimed, ...preKeys] = this.#devices.get(jid)?.preKeys ?? [];
-    if (claimed) await this.updateKeys(jid, { preKeys });
+    const preKeys = this.#devices.get(jid)?.preKeys ?? PreKeys.none;
+    const claimed = preKeys.first;
+    if (claimed) await this.updateKeys(jid, { preKeys: preKeys.rest });
     return claimed;
   }
 

@@ -15,6 +15,7 @@ import type { PairingDesk } from '../server/pairing-desk.ts';
 import type { Registration } from '../server/registration.ts';
 import type { Directory } from './directory.ts';
 import { PhoneError } from './phone-error.ts';
+import { PreKeys } from './prekeys.ts';
 import { parseQrText } from './qr-text.ts';
 import { jidOf, lidOf, type Device, type Phone } from './stored-state.ts';
 
@@ -127,6 +128,6 @@ function toDevice(phone: Phone, { client, noiseKey }: Registration, device: numb
     identityKey,
     registrationId,
     signedPreKey,
-    preKeys: [],
+    preKeys: PreKeys.none,
   };
 }

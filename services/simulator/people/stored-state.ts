@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { KeyPair } from '../protocol/x25519.ts';
-import { toKeyPair } from '../protocol/x25519.ts';
+import { toKeyPair, type KeyPair } from '../protocol/x25519.ts';
+import { PreKeys } from './prekeys.ts';
 
 const Key = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
 const Signature = Type.String({ pattern: '^[A-Za-z0-9+/]{86}==$' });
@@ -25,7 +25,7 @@ const StoredDevice = Type.Object({
   identityKey: Key,
   registrationId: Type.Integer(),
   signedPreKey: Type.Object({ id: Type.Integer(), key: Key, signature: Signature }),
-  /** Records of 35 bytes: id and key. Files of earlier versions hold a number: the keys are unknown and uploaded anew. */
+  /** The records of `PreKeys`. Files of earlier versions hold a number: the keys are unknown and uploaded anew. */
   preKeys: Type.Union([Type.String({ pattern: '^[A-Za-z0-9+/=]*$' }), Type.Integer({ minimum: 0 })]),
 });
 
@@ -60,17 +60,8 @@ export interface Device {
   readonly registrationId: number;
   readonly signedPreKey: { readonly id: number; readonly key: Buffer; readonly signature: Buffer };
   /** One-time prekeys uploaded and not handed out, in the order in which they will be. */
-  readonly preKeys: readonly PreKey[];
+  readonly preKeys: PreKeys;
 }
-
-/** A public one-time prekey. */
-export interface PreKey {
-  readonly id: number;
-  readonly key: Buffer;
-}
-
-const PREKEY_ID_BYTES = 3;
-const PREKEY_BYTES = PREKEY_ID_BYTES + 32;
 
 /** `PN:N@s.whatsapp.net`. */
 export function jidOf({ phoneNumber, device }: Pick<Device, 'phoneNumber' | 'device'>): string {
@@ -95,7 +86,7 @@ export function toStoredDevice(device: Device): Static<typeof StoredDevice> {
   const { id, key, signature } = device.signedPreKey;
   return {
     ...device,
-    preKeys: Buffer.concat(device.preKeys.map(toRecord)).toString('base64'),
+    preKeys: device.preKeys.bytes.toString('base64'),
     noiseKey: device.noiseKey.toString('base64'),
     identityKey: device.identityKey.toString('base64'),
     signedPreKey: { id, key: key.toString('base64'), signature: signature.toString('base64') },
@@ -106,23 +97,9 @@ export function fromStoredDevice(stored: Static<typeof StoredDevice>): Device {
   const { id, key, signature } = stored.signedPreKey;
   return {
     ...stored,
-    preKeys: typeof stored.preKeys === 'string' ? fromRecords(Buffer.from(stored.preKeys, 'base64')) : [],
+    preKeys: typeof stored.preKeys === 'string' ? new PreKeys(Buffer.from(stored.preKeys, 'base64')) : PreKeys.none,
     noiseKey: Buffer.from(stored.noiseKey, 'base64'),
     identityKey: Buffer.from(stored.identityKey, 'base64'),
     signedPreKey: { id, key: Buffer.from(key, 'base64'), signature: Buffer.from(signature, 'base64') },
   };
-}
-
-function toRecord({ id, key }: PreKey): Buffer {
-  const record = Buffer.alloc(PREKEY_BYTES);
-  record.writeUIntBE(id, 0, PREKEY_ID_BYTES);
-  key.copy(record, PREKEY_ID_BYTES);
-  return record;
-}
-
-function fromRecords(bytes: Buffer): PreKey[] {
-  return Array.from({ length: Math.floor(bytes.length / PREKEY_BYTES) }, (_, index) => {
-    const record = bytes.subarray(index * PREKEY_BYTES, (index + 1) * PREKEY_BYTES);
-    return { id: record.readUIntBE(0, PREKEY_ID_BYTES), key: record.subarray(PREKEY_ID_BYTES) };
-  });
 }

@@ -58,6 +58,8 @@ interface Arrival {
 
 const MAX_REMEMBERED = 1_000;
 const MAX_RETRIES = 3;
+/** Whose names a new device is told. */
+const MAX_CONTACTS = 20;
 
 /** The phones' messages: what people write to each other, and what companions send and are sent, end-to-end encrypted. */
 export class Messenger {
@@ -104,7 +106,8 @@ export class Messenger {
     const { directory } = this.#parts;
     const phone = directory.phone(device.phoneNumber);
     if (!phone) return;
-    const names = directory.phones().map((contact) => ({ jid: addressOf(contact, 'lid'), name: contact.name }));
+    const contacts = [phone, ...directory.phones().slice(0, MAX_CONTACTS)];
+    const names = contacts.map((contact) => ({ jid: addressOf(contact, 'lid'), name: contact.name }));
     const letter = this.#write(phone, phone, {
       kind: 'lid',
       type: 'text',

@@ -1,4 +1,4 @@
-import type { PreKey } from '../people/stored-state.ts';
+import { PreKeys } from '../people/prekeys.ts';
 import { bytesOf, childOf, childrenOf, type BinaryNode } from '../protocol/node.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { verifySignedPreKey, type SignedPreKey } from '../protocol/signed-prekey.ts';
@@ -6,7 +6,7 @@ import { verifySignedPreKey, type SignedPreKey } from '../protocol/signed-prekey
 export interface UploadedKeys {
   readonly registrationId: number;
   readonly signedPreKey: SignedPreKey;
-  readonly preKeys: readonly PreKey[];
+  readonly preKeys: PreKeys;
 }
 
 /**
@@ -29,7 +29,7 @@ export function readUploadedKeys(query: BinaryNode, identityKey: Buffer): Upload
   return {
     registrationId: sized(childOf(query, 'registration'), 4, 'registration id').readUInt32BE(),
     signedPreKey: readSignedPreKey(childOf(query, 'skey'), identityKey),
-    preKeys,
+    preKeys: PreKeys.of(preKeys),
   };
 }
 

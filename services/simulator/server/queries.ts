@@ -26,7 +26,7 @@ export const QUERIES: Readonly<Partial<Record<string, QueryHandler>>> = {
   'get w:p ping': (query) => ({ reply: resultOf(query) }),
 
   'get encrypt count': (query, { device }) => ({
-    reply: resultOf(query, [node('count', { value: String(device?.preKeys.length ?? 0) })]),
+    reply: resultOf(query, [node('count', { value: String(device?.preKeys.count ?? 0) })]),
   }),
   'set encrypt registration': uploadPreKeys,
   'set encrypt rotate': rotateSignedPreKey,
@@ -73,7 +73,7 @@ const PRIVACY = Object.entries({
 async function uploadPreKeys(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
   if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
   const upload = readUploadedKeys(query, device.identityKey);
-  await directory.updateKeys(jidOf(device), { ...upload, preKeys: [...device.preKeys, ...upload.preKeys] });
+  await directory.updateKeys(jidOf(device), { ...upload, preKeys: device.preKeys.add(upload.preKeys) });
   return { reply: resultOf(query) };
 }
 
@@ -87,7 +87,7 @@ async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Sess
 /** What the server holds of the device's keys, for the device to compare. */
 function digestKeys(query: BinaryNode, session: Session): Answer {
   const { device } = session;
-  if (!device || device.preKeys.length === 0) return { reply: errorOf(query, 404, 'item-not-found') };
+  if (!device || device.preKeys.count === 0) return { reply: errorOf(query, 404, 'item-not-found') };
   const registration = Buffer.alloc(4);
   registration.writeUInt32BE(device.registrationId);
   const content = [
@@ -126,7 +126,7 @@ async function keysOf(jid: string, { directory, signals, sessions }: Session): P
   if (!device) return node('user', { jid }, [node('error', { code: '404', text: 'item-not-found' })]);
   const bundle = await signals.bundleOfDevice(device);
   const owner = jidOf(device);
-  if ((directory.device(owner)?.preKeys.length ?? 0) < FEW_PREKEYS) sessions.of(owner)?.tellPreKeyCount();
+  if ((directory.device(owner)?.preKeys.count ?? 0) < FEW_PREKEYS) sessions.of(owner)?.tellPreKeyCount();
   return bundleNode(jid, bundle);
 }
 

@@ -78,7 +78,7 @@ export class Session implements Mailbox {
     const { course, device, messenger } = this.#options;
     this.#follow(course);
     // A device without prekeys has never been open before.
-    if (device.preKeys.length === 0) await messenger.introduce(device);
+    if (device.preKeys.count === 0) await messenger.introduce(device);
   }
 
   /** What the post has for the device while it is ready for it. */
@@ -98,7 +98,7 @@ export class Session implements Mailbox {
   /** Tells the device how many of its prekeys are left, so that it makes more before they are used up. */
   tellPreKeyCount(): void {
     const { connection, device } = this.#options;
-    const count = String(this.device?.preKeys.length ?? 0);
+    const count = String(this.device?.preKeys.count ?? 0);
     const attrs = { id: `${device.device}-${count}-${Date.now()}`, from: SERVER_JID, type: 'encrypt', t: seconds() };
     connection.send(node('notification', attrs, [node('count', { value: count })]));
   }
@@ -194,8 +194,8 @@ export class Session implements Mailbox {
   /** Others have claimed all of the device's prekeys but these. */
   async #claimPreKeys(left: number | undefined): Promise<void> {
     const { device } = this;
-    if (left === undefined || !device || device.preKeys.length <= left) return;
-    await this.directory.updateKeys(this.#jid, { preKeys: left === 0 ? [] : device.preKeys.slice(-left) });
+    if (left === undefined || !device || device.preKeys.count <= left) return;
+    await this.directory.updateKeys(this.#jid, { preKeys: device.preKeys.last(left) });
   }
 
   async #answer(query: BinaryNode): Promise<void> {
