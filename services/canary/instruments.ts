@@ -22,6 +22,7 @@ export class CanaryInstruments {
     this.#duration = metrics.histogram('canary_duration_seconds');
     this.#lastSuccess = metrics.gauge('canary_last_success_timestamp_seconds');
     // Rates and alerts need the series before the first loss.
+    for (const path of ['nats', 'socket']) this.#lastSuccess.set({ path }, Date.now() / 1000);
     for (const result of ['sent', 'received', 'lost', 'duplicate', 'out_of_order']) this.#messages.inc({ result }, 0);
   }
 

@@ -121,7 +121,7 @@ export const METRICS = {
   },
   canary_last_success_timestamp_seconds: {
     type: 'gauge',
-    help: 'When the last canary round ended well, in s since the epoch',
+    help: 'When the last canary round ended well, before the first one when the canary began; in s since the epoch',
     labels: ['path'],
   },
   telemetry_export_failures_total: {
