@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import type { SessionBuilder, SessionCipher, SessionRecord, SignalStorage } from 'libsignal';
 import { describe, expect, test } from 'vitest';
 import { guardConsole } from '../../whatsapp/session/console-guard.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -10,10 +9,33 @@ import { PhoneSignal } from './phone-signal.ts';
 import type { Bundle, Sealed } from './signal-session.ts';
 
 const baileysRequire = createRequire(import.meta.resolve('@whiskeysockets/baileys'));
+interface LibsignalKey {
+  readonly privKey: Buffer;
+  readonly pubKey: Buffer;
+}
+
+/** What libsignal asks of whoever uses it. */
+interface Storage {
+  loadSession(): Promise<unknown>;
+  storeSession(id: string, session: unknown): Promise<void>;
+  isTrustedIdentity(): boolean;
+  loadPreKey(id: number): Promise<LibsignalKey | undefined>;
+  removePreKey(id: number): void;
+  loadSignedPreKey(): LibsignalKey;
+  getOurRegistrationId(): number;
+  getOurIdentity(): LibsignalKey;
+}
+
+interface Cipher {
+  encrypt(data: Buffer): Promise<{ readonly type: number; readonly body: string }>;
+  decryptPreKeyWhisperMessage(bytes: Buffer): Promise<Buffer>;
+  decryptWhisperMessage(bytes: Buffer): Promise<Buffer>;
+}
+
 const libsignal = baileysRequire('libsignal') as {
-  ProtocolAddress: new (name: string, device: number) => never;
-  SessionBuilder: new (storage: SignalStorage, address: never) => SessionBuilder;
-  SessionCipher: new (storage: SignalStorage, address: never) => SessionCipher;
+  ProtocolAddress: new (name: string, device: number) => object;
+  SessionBuilder: new (storage: Storage, address: object) => { initOutgoing(bundle: object): Promise<void> };
+  SessionCipher: new (storage: Storage, address: object) => Cipher;
 };
 
 // libsignal prints whole sessions.
@@ -29,7 +51,7 @@ class LibsignalDevice {
   readonly identity = generateKeyPair();
   readonly #signedPreKey = generateKeyPair();
   readonly #preKeys = new Map([[7, generateKeyPair()]]);
-  #session: SessionRecord | undefined;
+  #session: unknown;
 
   bundle(withPreKey = true): Bundle {
     const { publicKey: key } = this.#signedPreKey;
@@ -43,12 +65,11 @@ class LibsignalDevice {
   }
 
   async startWith({ registrationId, identityKey, signedPreKey, preKey }: Bundle): Promise<void> {
-    if (!preKey) throw new TypeError('libsignal’s types want a prekey');
     await new libsignal.SessionBuilder(this.#storage(), this.#address()).initOutgoing({
       registrationId,
       identityKey: typed(identityKey),
       signedPreKey: { keyId: signedPreKey.id, publicKey: typed(signedPreKey.key), signature: signedPreKey.signature },
-      preKey: { keyId: preKey.id, publicKey: typed(preKey.key) },
+      ...(preKey && { preKey: { keyId: preKey.id, publicKey: typed(preKey.key) } }),
     });
   }
 
@@ -64,15 +85,15 @@ class LibsignalDevice {
     return (await plaintext).toString();
   }
 
-  #cipher(): SessionCipher {
+  #cipher(): Cipher {
     return new libsignal.SessionCipher(this.#storage(), this.#address());
   }
 
-  #address(): never {
+  #address(): object {
     return new libsignal.ProtocolAddress('phone', 0);
   }
 
-  #storage(): SignalStorage {
+  #storage(): Storage {
     return {
       loadSession: () => Promise.resolve(this.#session),
       storeSession: (_id, session) => {
@@ -81,7 +102,7 @@ class LibsignalDevice {
       },
       isTrustedIdentity: () => true,
       loadPreKey: (id) => {
-        const key = this.#preKeys.get(Number(id));
+        const key = this.#preKeys.get(id);
         return Promise.resolve(key && toLibsignal(key));
       },
       removePreKey: (id) => void this.#preKeys.delete(id),
