@@ -63,10 +63,13 @@ export function failCode(machine: Machine, failure: CodeFailure): Step {
   return openSocket(failed, 'pairing-code-error');
 }
 
-/** Whether it was typed wrongly or not at all, WhatsApp says nothing. Both ways to link are open again. */
+/**
+ * Whether it was typed wrongly or not at all, WhatsApp says nothing. Both ways to link are open again with the next QR; until
+ * then there is no news, because every page took the code away by itself.
+ */
 export function endCode(machine: Machine): Step {
   if (machine.phase !== 'opening' || !machine.code) return stay(machine);
-  return openSocket({ ...withoutCodeRequest(clear(machine)), state: 'starting' }, 'starting');
+  return openSocket({ ...withoutCodeRequest(clear(machine)), state: 'starting' });
 }
 
 /** After a close: a code that was not typed in time is not made again by itself. */
