@@ -2,6 +2,7 @@ import { connect } from 'nats';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium, readQrFromScreenshot } from '../harness/chromium.ts';
+import { typeCodeInto } from '../harness/phone.ts';
 import { startSystem, type System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
@@ -9,6 +10,7 @@ const SALON = '962302';
 const OTHER_SALON = '962303';
 const SALON_BY_HAND = '962305';
 const SALON_WHILE_DOWN = '962306';
+const SALON_BY_CODE = '962307';
 
 let browser: Browser;
 let system: System;
@@ -84,6 +86,20 @@ describe('a connected event published by hand', () => {
 });
 
 describe('a salon links its WhatsApp', () => {
+  test('by typing the code on the page into the phone', async () => {
+    const page = await openOnboarding(SALON_BY_CODE);
+    await untilState(page, 'qr');
+    await page.getByRole('button', { name: 'Подключить по номеру' }).click();
+    await page.getByRole('textbox', { name: 'Номер WhatsApp салона' }).fill('8 (999) 000-00-02');
+    await page.getByRole('button', { name: 'Получить код' }).click();
+    await untilState(page, 'pairing-code');
+    const shown = await page.getByText(/^Код: /).innerText();
+    const code = shown.replace('Код:', '').replaceAll(/[^0-9A-Z]/g, '');
+    await typeCodeInto(system.phoneUrl, '79990000002', code);
+    await untilState(page, 'connected');
+    await page.close();
+  });
+
   test('by scanning the QR on the page, and stays connected over a restart of everything', async () => {
     const page = await openOnboarding(SALON);
     const stranger = await openOnboarding(OTHER_SALON);

@@ -11,7 +11,7 @@ import { parseCompanyId } from '../../shared/contract/company-id.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import { EVENTS_WILDCARD } from '../../shared/contract/subjects.ts';
 import { OtlpReceiver } from '../harness/otlp-receiver.ts';
-import { scanWith } from '../harness/phone.ts';
+import { scanWith, typeCodeInto } from '../harness/phone.ts';
 import { TestBrowser } from '../harness/socket-gateway.ts';
 import { startSystem, type System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -78,12 +78,7 @@ async function linkByCode({ salon, phone }: { salon: string; phone: string }): P
   await browser.got('pairing-code-error');
   browser.socket.emit('request-pairing-code', { phoneNumber: `+${phone.slice(0, 1)} ${phone.slice(1)}` });
   const { code } = await browser.got('pairing-code');
-  const response = await fetch(`${system.phoneUrl}/phones/${phone}/pairing-code`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ code }),
-  });
-  expect(response.status).toBe(200);
+  await typeCodeInto(system.phoneUrl, phone, String(code));
   await browser.got('whatsapp-connected');
 }
 
