@@ -20,7 +20,7 @@ import { WhatsAppReplica, type HeldSession } from '../harness/whatsapp-replica.t
 
 /** A fifth of the real ones, so that minutes are seconds; a loaded machine still renews several times within them. */
 const LEASE = { ttlMs: 6_000, renewMs: 1_000 };
-const LONG = { timeoutMs: 60_000 };
+const LONG = { timeoutMs: 90_000 };
 
 const phones = TEST_PHONES.slice(0, 10);
 const salons = phones.map((_, n) => parseCompanyId(String(962_301 + n)));
