@@ -6,7 +6,6 @@ import { prometheusCommand, writePrometheusFiles } from './prometheus-process.ts
 
 /** What `npm start -- --observe` runs besides the system. */
 export const OBSERVER_NAMES = ['traces', 'prometheus'] as const;
-export type ObserverName = (typeof OBSERVER_NAMES)[number];
 
 const TRACES = fileURLToPath(new URL('traces/main.ts', import.meta.url));
 
