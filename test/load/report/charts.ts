@@ -48,12 +48,12 @@ export function lineChart({ series, x, y }: LineChart): string {
       `<li><i${dashed ? ' class="dashed"' : ''} style="border-color:${colour}"></i>${name}</li>`,
   );
   return `<ul class="legend">${legend.join('')}</ul>
-<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${y.title} by ${x.title}">
+<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${y.title} by ${x.title}">
 ${grid.join('\n')}
 ${marks.join('\n')}
 <text x="${(WIDTH + MARGIN.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${x.title}</text>
 ${lines.join('\n')}
-</svg>`;
+</svg></div>`;
 }
 
 interface Axis {

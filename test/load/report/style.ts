@@ -26,7 +26,7 @@ tr.bad th, tr.bad td { color: var(--bad); font-weight: 700; }
 .examples { color: var(--bad); font-size: .85rem; }
 td.wide { width: 14rem; } .bar { position: relative; display: block; height: .7rem; width: 14rem; background: var(--card); }
 .bar i, .bar b { position: absolute; inset: 0 auto 0 0; background: var(--b); opacity: .45; } .bar b { background: var(--a); opacity: 1; }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
+svg { display: block; width: 100%; min-width: 38rem; height: auto; } svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 svg .grid { stroke: var(--line); } svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .legend { display: flex; gap: 1.2rem; flex-wrap: wrap; font-size: .85rem; color: var(--soft); margin: .2rem 0; padding: 0; list-style: none; }
 .legend i { display: inline-block; width: 1.4rem; border-top: 3px solid; vertical-align: middle; margin-right: .4rem; }

@@ -1,5 +1,8 @@
 import { requestCommand } from '../../../shared/bus/commands.ts';
 import type { BusConnection } from '../../../shared/bus/connection.ts';
+import type { CompanyId } from '../../../shared/contract/company-id.ts';
+import { stateOf } from '../../../shared/contract/decode-event.ts';
+import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { loadCompany } from '../plan.ts';
 import type { SeenEvents } from './seen-events.ts';
@@ -20,8 +23,16 @@ const PATIENCE_MS = 60_000;
  */
 export async function linkSession({ bus, simulatorUrl, seen }: LinkParts, index: number): Promise<number> {
   const companyId = loadCompany(index);
-  const reply = await requestCommand(bus, { companyId, name: 'start', deadlineMs: PATIENCE_MS });
-  if (!reply.ok) throw new Error(`start: ${reply.error.code} ${reply.error.message}`);
+  const found = await command(bus, companyId, 'start');
+  if (found && stateOf(found) === 'connected') {
+    // Linked by an earlier run on the same system.
+    await command(bus, companyId, 'logout');
+    await waitFor(() => seen.last(companyId)?.type === 'logged-out', {
+      what: `${companyId} to log out`,
+      timeoutMs: PATIENCE_MS,
+    });
+    await command(bus, companyId, 'start');
+  }
   const qr = await waitFor(() => seen.last(companyId)?.qr?.text, {
     what: `a QR of ${companyId}`,
     timeoutMs: PATIENCE_MS,
@@ -33,4 +44,15 @@ export async function linkSession({ bus, simulatorUrl, seen }: LinkParts, index:
     timeoutMs: PATIENCE_MS,
   });
   return performance.now() - scannedAt;
+}
+
+/** Answers the session's snapshot, if it has one. @throws Error when it is refused. */
+async function command(
+  bus: BusConnection,
+  companyId: CompanyId,
+  name: 'start' | 'logout',
+): Promise<SessionEvent | undefined> {
+  const reply = await requestCommand(bus, { companyId, name, deadlineMs: PATIENCE_MS });
+  if (!reply.ok) throw new Error(`${name}: ${reply.error.code} ${reply.error.message}`);
+  return reply.event;
 }
