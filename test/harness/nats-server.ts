@@ -179,7 +179,7 @@ function answers(port: number): Promise<boolean> {
  * A free port below the range that outgoing connections take theirs from: while the server is down between `kill` and
  * `restart` nobody else can be given it, and a client that dials it cannot meet itself.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
     const probe = createServer();

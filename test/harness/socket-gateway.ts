@@ -99,7 +99,7 @@ export class GatewayUnderTest implements AsyncDisposable {
       ...overrides,
       limits: { admissionGraceMs: 0, ...overrides.limits },
     });
-    const nats = await connectNats({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    const nats = await connectNats({ servers: natsUrl.split(','), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     return new GatewayUnderTest(service, nats, log);
   }
 
