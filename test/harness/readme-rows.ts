@@ -1,5 +1,6 @@
 import { VARIABLES as CANARY } from '../../services/canary/config.ts';
 import { VARIABLES as SIMULATOR } from '../../services/simulator/config.ts';
+import { SCENARIOS } from '../../services/simulator/scenarios.ts';
 import { VARIABLES as SOCKET } from '../../services/socket/config.ts';
 import { VARIABLES as WHATSAPP } from '../../services/whatsapp/config.ts';
 import { COMMON_VARIABLES } from '../../shared/config/common.ts';
@@ -15,6 +16,12 @@ export const CONFIGURATION_ROWS: Readonly<Record<string, readonly string[]>> = {
   Simulator: own(SIMULATOR),
   Canary: own(CANARY),
 };
+
+/** The README's table of scenarios: what the client sees, and the knobs with their defaults. */
+export const SCENARIO_ROWS: readonly string[] = SCENARIOS.map(({ name, client, knobs }) => {
+  const defaults = Object.entries(knobs).map(([knob, { fallback }]) => `\`${knob}=${fallback}\``);
+  return `| \`${name}\` | ${client} | ${defaults.join(' ')} |`;
+});
 
 function own(variables: readonly Variable[]): string[] {
   return variables.filter(({ name }) => !common.has(name)).map(toRow);

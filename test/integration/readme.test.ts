@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CLOSE_REASONS } from '../../services/whatsapp/session/close-reason.ts';
 import { METRICS } from '../../shared/contract/metrics.ts';
-import { CONFIGURATION_ROWS } from '../harness/readme-rows.ts';
+import { CONFIGURATION_ROWS, SCENARIO_ROWS } from '../harness/readme-rows.ts';
 
 const root = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -24,6 +24,10 @@ describe('the README', () => {
   test.each(Object.keys(CONFIGURATION_ROWS))('lists the variables of: %s', (heading) => {
     const rows = CONFIGURATION_ROWS[heading] ?? [];
     expect(tableBehind(heading)).toEqual(rows.map((row) => row.replaceAll(/ +/g, ' ')));
+  });
+
+  test('lists the scenarios of the simulator', () => {
+    expect(tableBehind('The simulated WhatsApp')).toEqual(SCENARIO_ROWS.map((row) => row.replaceAll(/ +/g, ' ')));
   });
 
   test('names no command that does not exist', () => {
