@@ -8,6 +8,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #target: number;
   readonly #clients = new Set<Socket>();
   readonly #sent: Buffer[] = [];
+  #isHolding = false;
+  #peak = 0;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -31,6 +33,28 @@ export class TcpProxy implements AsyncDisposable {
     return this.#clients.size;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The most connections at a time since `hold`. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** Cuts all connections; new ones are taken, and nothing passes. */
+  hold(): void {
+    this.#isHolding = true;
+    this.cut();
+    this.#peak = 0;
+  }
+
+  /** Cuts what was held; new connections pass again. */
+  release(): void {
+    this.#isHolding = false;
+    this.cut();
+  }
+
   /** Says something to all clients in the server's name. */
   inject(text: string): void {
     for (const client of this.#clients) client.write(text);
@@ -49,8 +73,14 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #join(client: Socket): void {
-    const upstream = connect(this.#target, '127.0.0.1');
     this.#clients.add(client);
+    this.#peak = Math.max(this.#peak, this.#clients.size);
+    if (this.#isHolding) {
+      client.on('error', () => undefined).on('close', () => this.#clients.delete(client));
+      client.resume();
+      return;
+    }
+    const upstream = connect(this.#target, '127.0.0.1');
     client.on('data', (chunk: Buffer) => this.#sent.push(chunk));
     client.pipe(upstream).pipe(client);
     const end = () => {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseCompanyId, type CompanyId } from '../../shared/contract/company-id.ts';
 import { LinkingSystem, TEST_PHONES } from '../harness/linking-system.ts';
+import { TcpProxy } from '../harness/tcp-proxy.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 let system: LinkingSystem;
@@ -250,4 +251,21 @@ describe('a server that is not there', () => {
     await system.command(salon, 'start');
     expect((await system.event(salon, 'disconnected')).event).toMatchObject({ reason, willRetry: true });
   });
+});
+
+test('sessions that lost WhatsApp together come back a few at a time, and all of them', async () => {
+  const salons = Array.from({ length: 40 }, () => pair().salon);
+  await using proxy = await TcpProxy.start(system.simulator.port);
+  await system.stopService();
+  await system.startService({ WHATSAPP_URL: `ws://127.0.0.1:${proxy.port}/ws/chat` });
+  await Promise.all(salons.map((salon) => system.command(salon, 'start')));
+  await Promise.all(salons.map((salon) => system.event(salon, 'qr')));
+  proxy.hold();
+  const opening = () => system.service.pool.all().filter(({ machine }) => machine.phase === 'opening').length;
+  await waitFor(() => opening() > 20, { what: 'more sessions that want a socket than may have one' });
+  await waitFor(() => proxy.peak > 0, { what: 'some of them to have one' });
+  expect(proxy.peak).toBeLessThanOrEqual(16);
+  proxy.release();
+  await Promise.all(salons.map((salon) => system.event(salon, 'qr', 2)));
+  await system.stopService();
 });
