@@ -159,7 +159,8 @@ describe('the metrics of the running services', () => {
       what: '10,000 companies to be counted',
       timeoutMs: 60_000,
     });
-    expect(seriesCount(parseOpenMetrics(await textOf('socket')))).toBe(before);
+    // A repair on a busy machine may bring a label set for the first time; a label that names companies brings thousands.
+    expect(seriesCount(parseOpenMetrics(await textOf('socket')))).toBeLessThan(before + 100);
     for (const families of Object.values(scrapes)) expect(seriesCount(families)).toBeLessThan(MAX_SERIES);
   });
 });

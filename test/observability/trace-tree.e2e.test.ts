@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReceivedSpan } from '../../deploy/local/traces/otlp.ts';
 import { parseCompanyId } from '../../shared/contract/company-id.ts';
@@ -241,6 +244,29 @@ test('no span, resource or link holds a QR, a number or a token', () => {
   for (const secret of secrets.filter((text) => text.length > 5)) {
     expect(receiver.bodies.filter((body) => body.includes(secret))).toEqual([]);
   }
+});
+
+test('the last spans are sent when a process ends in order', async () => {
+  const script =
+    "import { trace } from '@opentelemetry/api'; trace.getTracer('test').startSpan('whatsapp connect').end();";
+  await promisify(execFile)(
+    process.execPath,
+    ['--import', './shared/telemetry/preload.ts', '--input-type=module', '--eval', script],
+    {
+      cwd: join(import.meta.dirname, '../..'),
+      env: {
+        ...process.env,
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_BSP_SCHEDULE_DELAY: '600000',
+        OTEL_SERVICE_NAME: 'ending',
+        REPLICA_ID: 'ending-1',
+      },
+    },
+  );
+  expect(receiver.spans.filter(({ service }) => service === 'ending').map(({ name }) => name)).toEqual([CONNECT_SPAN]);
+  const body = receiver.bodies.find((text) => text.includes('"ending"'));
+  expect(body).toContain('"ending-1"');
+  expect(body).not.toContain('process.command');
 });
 
 test('spans that a receiver refuses are counted by the service that lost them', async () => {
