@@ -361,10 +361,11 @@ test('a restart of the socket service hides every code, keeps what was achieved 
 describe('a link', () => {
   test('that expires takes the QR away and says where a new one is; a connected salon stays connected', async () => {
     const [waiting, done] = [newSalon(), newSalon()];
-    const expiresAt = Math.ceil(Date.now() / 1000) + 6;
-    const [page, other] = [await waiting.open(context, { expiresAt }), await done.open(context, { expiresAt })];
     await Promise.all([waiting.publishQr(), done.publish('connected', { phoneNumber: PHONE })]);
+    const expiresAt = Math.ceil(Date.now() / 1000) + 8;
+    const other = await done.open(context, { expiresAt });
     await untilState(other, 'connected');
+    const page = await waiting.open(context, { expiresAt });
     await reads(page, 'heading "Ссылка устарела" [level=2]');
     await reads(other, 'paragraph: Ссылка на эту страницу устарела, состояние здесь больше не обновляется.');
     expect(await other.locator('main').getAttribute('data-state')).toBe('connected');
