@@ -367,6 +367,7 @@ describe('a link', () => {
     await untilState(other, 'connected');
     const page = await waiting.open(context, { expiresAt });
     await reads(page, 'heading "Ссылка устарела" [level=2]');
+    await expect(readQrFromScreenshot(page)).rejects.toThrow('no QR code is readable');
     await reads(other, 'paragraph: Ссылка на эту страницу устарела, состояние здесь больше не обновляется.');
     expect(await other.locator('main').getAttribute('data-state')).toBe('connected');
     expect(await faultsInEveryLook(page, 'token-expired')).toEqual([]);
