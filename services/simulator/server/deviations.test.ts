@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { proto, type BinaryNode } from '@whiskeysockets/baileys';
 import { Curve } from '@whiskeysockets/baileys/lib/Utils/crypto.js';
 import pino from 'pino';
@@ -188,6 +190,38 @@ describe('on the line, a client is refused', () => {
     const { client: next } = await registered();
     next[Symbol.dispose]();
     await simulator.stop();
+    expect(log.filter(({ level }) => level >= 40)).toEqual([]);
+  });
+});
+
+describe('an upgrade is refused', () => {
+  const REQUEST = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+  const KEY = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+
+  async function upgrade(target: string): Promise<string> {
+    const socket = connect(simulator.port, '127.0.0.1');
+    socket.write(`GET ${target} HTTP/1.1\r\n${REQUEST}${KEY}\r\n`);
+    return textOf(socket);
+  }
+
+  test.each(['//', '//:80/ws/chat', '/ws/chat/more', '/%', '/ws/chat?scenario=%'])(
+    'for the target %s, and the server goes on',
+    async (target) => {
+      expect(await upgrade(target)).toMatch(/^HTTP\/1.1 400 /);
+      using client = await WireClient.open(simulator.url);
+      client.sendRaw(INTRO);
+    },
+  );
+
+  test('also to a client that is gone before it hears it', async () => {
+    for (let count = 0; count < 20; count += 1) {
+      const socket = connect(simulator.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.write(`GET /ws/chat?scenario=refused HTTP/1.1\r\n${REQUEST}${KEY}\r\n`);
+      socket.resetAndDestroy();
+    }
+    using client = await WireClient.open(simulator.url);
+    client.sendRaw(INTRO);
     expect(log.filter(({ level }) => level >= 40)).toEqual([]);
   });
 });

@@ -107,8 +107,9 @@ export class Registration {
     const { connection, course } = this.#options;
     const refs = this.refs.map(({ ref }) => node('ref', {}, Buffer.from(ref)));
     course.watch(() => {
-      const { answerDelayMs = 0, atRegistration } = course.behaviour;
+      const { answerDelayMs = 0, silentFrom, atRegistration } = course.behaviour;
       connection.delayMs = answerDelayMs;
+      connection.isSilent = silentFrom === 'login';
       if (atRegistration) endWith(connection, atRegistration);
     });
     if (!course.behaviour.atRegistration) connection.send(serverQuery([node('pair-device', {}, refs)]).query);

@@ -65,6 +65,8 @@ export class WhatsAppServer {
   /** Takes over the server's WebSocket upgrades; other paths, and scenarios that do not exist, are refused with 400. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Nobody else listens until the WebSocket is up; a close follows every error.
+      socket.on('error', () => socket.destroy());
       const course = this.#begin(request, socket);
       if (!course) return;
       // The line can end before the WebSocket is up: then nobody would let go of the course.
@@ -84,10 +86,15 @@ export class WhatsAppServer {
     this.#webSockets.close();
   }
 
-  #begin({ url = '' }: IncomingMessage, socket: Duplex): Course | undefined {
+  #begin(request: IncomingMessage, socket: Duplex): Course | undefined {
+    if (!this.#webSockets.shouldHandle(request)) {
+      answerUpgrade(socket, 400, `clients connect on ${WEBSOCKET_PATH}`);
+      return undefined;
+    }
     let course: Course;
     try {
-      course = this.#options.scenarios.open(new URL(url, 'ws://localhost').searchParams);
+      const [, query = ''] = (request.url ?? '').split('?', 2);
+      course = this.#options.scenarios.open(new URLSearchParams(query));
     } catch (error) {
       if (!(error instanceof ScenarioError)) throw error;
       answerUpgrade(socket, 400, `${error.code}: ${error.message}`);
