@@ -156,7 +156,8 @@ function configOf(natsUrl: string, env: Readonly<Record<string, string>> | undef
     SOCKET_HTTP_PORT: '0',
     JWT_SECRET,
     CONNECTIONS_PER_MINUTE: '100000',
-    ...env,
+    // As in the environment: empty is unset.
+    ...Object.fromEntries(Object.entries(env ?? {}).map(([name, value]) => [name, value || undefined])),
   };
   return toConfig(variables as Parameters<typeof toConfig>[0]);
 }

@@ -38,7 +38,8 @@ export function holdToken(socket: MarketplaceSocket, { left, renew, onExpired }:
     }
   };
   hold();
-  socket.on('refresh-token', (payload: unknown, acknowledge: unknown) => {
+  socket.on('refresh-token', (payload: unknown, second: unknown) => {
+    const acknowledge = second ?? payload;
     // Never rejects. Whoever wants no answer gets none.
     void refresh(payload).then((reply) => {
       if (isAcknowledge(acknowledge)) acknowledge(reply);
