@@ -244,6 +244,15 @@ test('a consumer account tells its name in its first message, once', async () =>
   expect(messages).toHaveLength(1);
 });
 
+test('a device that never came to be open is told the names when it is', async () => {
+  const auth = await whatsApp.link(VERA);
+  const first = whatsApp.connect({ auth });
+  await waitFor(() => auth.creds.nextPreKeyId > 800, { what: 'the prekeys' });
+  await first[Symbol.asyncDispose]();
+  const second = await whatsApp.logIn(auth);
+  await waitFor(() => second.auth.creds.me?.name === 'Vera', { what: 'the name' });
+});
+
 test('a backlog waits behind the login', async () => {
   const { client } = await open(ANNA);
   await client[Symbol.asyncDispose]();

@@ -19,6 +19,7 @@ const DEVICE: Device = {
   registrationId: 1337,
   signedPreKey: { id: 1, key: Buffer.alloc(32, 3), signature: Buffer.alloc(64, 4) },
   preKeys: PreKeys.none,
+  introduced: false,
 };
 const JID = '79990000001:1@s.whatsapp.net';
 
@@ -39,7 +40,7 @@ describe('a folder opened again', () => {
     const before = await open();
     await before.addPhone({ phoneNumber: '79990000777', name: 'Seven' });
     await before.addDevice(DEVICE);
-    await before.updateKeys(JID, { preKeys: preKeys(812) });
+    await before.updateDevice(JID, { preKeys: preKeys(812) });
     const after = await open();
     expect(after.rootKey).toEqual(before.rootKey);
     expect(after.phones()).toEqual(before.phones());
@@ -84,9 +85,9 @@ describe('a device that was removed', () => {
   test('does not come back through an upload that was under way', async () => {
     const directory = await open();
     await directory.addDevice(DEVICE);
-    const upload = directory.updateKeys(JID, { preKeys: preKeys(812) });
+    const upload = directory.updateDevice(JID, { preKeys: preKeys(812) });
     const removal = directory.removeDevice(DEVICE);
-    const late = directory.updateKeys(JID, { preKeys: preKeys(5) });
+    const late = directory.updateDevice(JID, { preKeys: preKeys(5) });
     await Promise.all([upload, removal, late]);
     expect(directory.device(JID)).toBeUndefined();
     expect(await readdir(join(folder, 'devices'))).toEqual([]);

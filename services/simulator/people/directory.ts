@@ -25,8 +25,8 @@ export interface PhoneRequest {
   readonly business?: boolean | undefined;
 }
 
-/** What a device uploads after it is linked. */
-export type DeviceKeys = Pick<Device, 'registrationId' | 'signedPreKey' | 'preKeys'>;
+/** What changes about a linked device: the keys that it uploads, and what it was told. */
+export type DeviceChange = Pick<Device, 'registrationId' | 'signedPreKey' | 'preKeys' | 'introduced'>;
 
 const FIRST_NUMBER = 79_990_000_001;
 const FIRST_LID = 100_000_000_000_001;
@@ -137,8 +137,8 @@ export class Directory {
     await this.#write(() => writeJson(this.#devicePath(device), toStoredDevice(device)));
   }
 
-  /** Changes what a device uploads; a device that was unlinked meanwhile stays unlinked. */
-  async updateKeys(jid: string, keys: Partial<DeviceKeys>): Promise<void> {
+  /** Changes a device; one that was unlinked meanwhile stays unlinked. */
+  async updateDevice(jid: string, keys: Partial<DeviceChange>): Promise<void> {
     const current = this.#devices.get(jid);
     if (current) await this.addDevice({ ...current, ...keys });
   }
@@ -147,7 +147,7 @@ export class Directory {
   async claimPreKey(jid: string): Promise<PreKey | undefined> {
     const preKeys = this.#devices.get(jid)?.preKeys ?? PreKeys.none;
     const claimed = preKeys.first;
-    if (claimed) await this.updateKeys(jid, { preKeys: preKeys.rest });
+    if (claimed) await this.updateDevice(jid, { preKeys: preKeys.rest });
     return claimed;
   }
 

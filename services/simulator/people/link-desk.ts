@@ -129,5 +129,6 @@ function toDevice(phone: Phone, { client, noiseKey }: Registration, device: numb
     registrationId,
     signedPreKey,
     preKeys: PreKeys.none,
+    introduced: false,
   };
 }

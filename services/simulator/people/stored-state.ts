@@ -25,6 +25,7 @@ const StoredDevice = Type.Object({
   identityKey: Key,
   registrationId: Type.Integer(),
   signedPreKey: Type.Object({ id: Type.Integer(), key: Key, signature: Signature }),
+  introduced: Type.Optional(Type.Boolean()),
   /** The records of `PreKeys`. Files of earlier versions hold a number: the keys are unknown and uploaded anew. */
   preKeys: Type.Union([Type.String({ pattern: '^[A-Za-z0-9+/=]*$' }), Type.Integer({ minimum: 0 })]),
 });
@@ -61,6 +62,8 @@ export interface Device {
   readonly signedPreKey: { readonly id: number; readonly key: Buffer; readonly signature: Buffer };
   /** One-time prekeys uploaded and not handed out, in the order in which they will be. */
   readonly preKeys: PreKeys;
+  /** Its phone has told it the names of its owner and contacts. */
+  readonly introduced: boolean;
 }
 
 /** `PN:N@s.whatsapp.net`. */
@@ -97,6 +100,7 @@ export function fromStoredDevice(stored: Static<typeof StoredDevice>): Device {
   const { id, key, signature } = stored.signedPreKey;
   return {
     ...stored,
+    introduced: stored.introduced ?? false,
     preKeys: typeof stored.preKeys === 'string' ? new PreKeys(Buffer.from(stored.preKeys, 'base64')) : PreKeys.none,
     noiseKey: Buffer.from(stored.noiseKey, 'base64'),
     identityKey: Buffer.from(stored.identityKey, 'base64'),

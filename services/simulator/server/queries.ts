@@ -73,14 +73,14 @@ const PRIVACY = Object.entries({
 async function uploadPreKeys(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
   if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
   const upload = readUploadedKeys(query, device.identityKey);
-  await directory.updateKeys(jidOf(device), { ...upload, preKeys: device.preKeys.add(upload.preKeys) });
+  await directory.updateDevice(jidOf(device), { ...upload, preKeys: device.preKeys.add(upload.preKeys) });
   return { reply: resultOf(query) };
 }
 
 async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
   if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
   const signedPreKey = readSignedPreKey(childOf(childOf(query, 'rotate'), 'skey'), device.identityKey);
-  await directory.updateKeys(jidOf(device), { signedPreKey });
+  await directory.updateDevice(jidOf(device), { signedPreKey });
   return { reply: resultOf(query) };
 }
 

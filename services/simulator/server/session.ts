@@ -75,10 +75,12 @@ export class Session implements Mailbox {
   async becomeOpen(): Promise<void> {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    const { course, device, messenger } = this.#options;
+    const { course, messenger } = this.#options;
     this.#follow(course);
-    // A device without prekeys has never been open before.
-    if (device.preKeys.count === 0) await messenger.introduce(device);
+    const { device } = this;
+    if (!device || device.introduced) return;
+    await this.directory.updateDevice(this.#jid, { introduced: true });
+    await messenger.introduce(device);
   }
 
   /** What the post has for the device while it is ready for it. */
@@ -195,7 +197,7 @@ export class Session implements Mailbox {
   async #claimPreKeys(left: number | undefined): Promise<void> {
     const { device } = this;
     if (left === undefined || !device || device.preKeys.count <= left) return;
-    await this.directory.updateKeys(this.#jid, { preKeys: device.preKeys.last(left) });
+    await this.directory.updateDevice(this.#jid, { preKeys: device.preKeys.last(left) });
   }
 
   async #answer(query: BinaryNode): Promise<void> {
