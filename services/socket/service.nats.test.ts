@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { BusConnection } from '../../shared/bus/connection.ts';
+import { servePing } from '../../shared/bus/ping.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import {
   GatewayUnderTest,
@@ -170,6 +172,35 @@ describe('health and metrics', () => {
       expect((await fetch(gateway.url + path)).status).toBe(404);
       expect((await fetch(`http://127.0.0.1:${gateway.service.adminPort}${path}`)).status).toBe(200);
     }
+  });
+
+  test('say how long the way to a WhatsApp service and back takes, or what is missing on it', async () => {
+    const own = await startNatsServer();
+    const gateway = await GatewayUnderTest.start(own.url);
+    opened.push(gateway, own);
+    const ask = async () => {
+      const response = await fetch(`${gateway.url}/health/pubsub`);
+      return { status: response.status, body: (await response.json()) as object };
+    };
+    expect(await ask()).toEqual({ status: 503, body: { status: 'unavailable', code: 'BUS_NO_RESPONDERS' } });
+    const owner = await BusConnection.connect({ servers: [own.url], name: 'whatsapp' });
+    servePing(owner);
+    await owner.flush(5000);
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    for (const answer of answers) {
+      expect(answer).toEqual({ status: 200, body: { status: 'ok', latencyMs: expect.any(Number) as number } });
+    }
+    await owner.drain();
+    await own.kill();
+    await waitFor(() => !gateway.service.readiness().ready, { what: 'the gateway to notice' });
+    expect(await ask()).toEqual({ status: 503, body: { status: 'unavailable', code: 'BUS_NOT_CONNECTED' } });
+    await own.restart();
+  });
+
+  test('say how far the live feed is behind', async () => {
+    const gateway = await start();
+    const ready = (await (await fetch(`${gateway.url}/readyz`)).json()) as { lagMs: unknown };
+    expect(ready.lagMs).toBeGreaterThanOrEqual(0);
   });
 
   test('name what readiness waits for', async () => {
