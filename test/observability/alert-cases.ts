@@ -3,7 +3,7 @@ import { BURN_MIN_BAD_EVENTS, BURN_RATES, THRESHOLDS as T } from '../../deploy/p
 import { OBJECTIVES, type ObjectiveName } from '../../shared/contract/objectives.ts';
 import { recorded, type RecordedSeries } from './recorded-scrape.ts';
 
-/** Samples of series that differ from a healthy system, a minute apart, in promtool's notation; `absent` has none. */
+/** Samples of series that differ from a healthy system, in promtool's notation; `absent` has none. */
 export type Deviation = readonly [series: readonly RecordedSeries[], samples: string];
 
 export interface AlertCase {
@@ -11,6 +11,8 @@ export interface AlertCase {
   readonly severity: Severity;
   /** Minutes after the start at which the alert is looked at. */
   readonly atMinutes: number;
+  /** Between two samples and two evaluations: as much as the shortest window of the alert bears. */
+  readonly stepMinutes: number;
   readonly deviations: readonly Deviation[];
   /** What happens. */
   readonly when: string;
@@ -19,14 +21,19 @@ export interface AlertCase {
 
 export const ABSENT = 'absent';
 
-type Case = Pick<AlertCase, 'when' | 'deviations'>;
+type Case = Pick<AlertCase, 'when' | 'deviations'> & Partial<Pick<AlertCase, 'atMinutes'>>;
 
 function cases(
   alert: string,
   severity: Severity,
-  { atMinutes, fires, quiet }: { atMinutes: number; fires: readonly Case[]; quiet: readonly Case[] },
+  {
+    atMinutes,
+    stepMinutes = 1,
+    fires,
+    quiet,
+  }: { atMinutes: number; stepMinutes?: number; fires: readonly Case[]; quiet: readonly Case[] },
 ): readonly AlertCase[] {
-  const common = { alert, severity, atMinutes };
+  const common = { alert, severity, atMinutes, stepMinutes };
   return [
     ...fires.map((each) => ({ ...common, ...each, fires: true })),
     ...quiet.map((each) => ({ ...common, ...each, fires: false })),
@@ -65,11 +72,26 @@ function burning(slo: ObjectiveName, bad: number): readonly Deviation[] {
 }
 
 const OF_CUSTOMERS = { event: 'connected', synthetic: 'false' } as const;
-/** Slow connects in a night that has no others. */
-const RARE: readonly Deviation[] = [
-  [recorded(`${SLI}_count`, OF_CUSTOMERS), `0x50 0+1x${BURN_MIN_BAD_EVENTS - 3} 2x100`],
-  [recorded(`${SLI}_bucket`, { ...OF_CUSTOMERS, le: String(OBJECTIVES.connect_latency.boundS) }), '0x200'],
-];
+/** A night without other connects. */
+const RARE: Case = {
+  when: 'a handful of slow connects are all there were',
+  deviations: [
+    [recorded(`${SLI}_count`, OF_CUSTOMERS), `0x31 0+1x${BURN_MIN_BAD_EVENTS - 3} 2x100`],
+    [recorded(`${SLI}_bucket`, { ...OF_CUSTOMERS, le: String(OBJECTIVES.connect_latency.boundS) }), '0x200'],
+  ],
+};
+/** Six good hours, of which the last twenty minutes are half bad: only the window of an hour sees it. */
+const OUTAGE: Case = {
+  when: 'half of the connects are slow for twenty minutes',
+  atMinutes: 380,
+  deviations: [
+    [recorded(`${SLI}_count`, CONNECT), `0+${PER_MINUTE}x200`],
+    [
+      recorded(`${SLI}_bucket`, { ...CONNECT, le: String(OBJECTIVES.connect_latency.boundS) }),
+      `0+${PER_MINUTE}x180 ${PER_MINUTE * 180}+${PER_MINUTE / 2}x20`,
+    ],
+  ],
+};
 
 function burnCases(alert: string, slo: ObjectiveName): readonly AlertCase[] {
   const budget = PER_MINUTE * (1 - OBJECTIVES[slo].objective);
@@ -77,16 +99,18 @@ function burnCases(alert: string, slo: ObjectiveName): readonly AlertCase[] {
     when: `${factor} times the allowed errors happen`,
     deviations: burning(slo, Math.round(factor * budget)),
   });
-  const [fast, slow] = BURN_RATES.critical;
+  const [, slow] = BURN_RATES.critical;
   const [, slowest] = BURN_RATES.warning;
   return [
     ...cases(alert, 'critical', {
       atMinutes: 70,
-      fires: [at(fast.factor + 2)],
-      quiet: [at(slow.factor - 1), { when: 'a handful of errors are all that happened', deviations: RARE }],
+      stepMinutes: 2,
+      fires: [at(slow.factor + 1), ...(slo === 'connect_latency' ? [OUTAGE] : [])],
+      quiet: [at(slow.factor - 1), ...(slo === 'connect_latency' ? [RARE] : [])],
     }),
     ...cases(alert, 'warning', {
       atMinutes: 25 * 60,
+      stepMinutes: 30,
       fires: [at(slowest.factor + 1)],
       quiet: [at(slowest.factor / 2)],
     }),

@@ -28,19 +28,23 @@ export async function promtool(...args: readonly string[]): Promise<string> {
 }
 
 /** Evaluates the rules on the recorded series with the case's deviations; throws with the difference when it is wrong. */
-export function checkCase({ alert, severity, atMinutes, deviations, fires }: AlertCase): Promise<void> {
+export function checkCase({ alert, severity, fires, ...rest }: AlertCase): Promise<void> {
   const labels = { alertname: alert, severity };
-  return check({ atMinutes, deviations, selector: labels, firing: fires ? [labels] : [] });
+  return check({ ...rest, selector: labels, firing: fires ? [labels] : [] });
 }
 
 /** Evaluates the rules on a system in which all is well: nothing but the watchdog may fire. */
 export function checkHealthy(): Promise<void> {
-  return check({ atMinutes: 45, deviations: [], selector: {}, firing: [{ alertname: 'Watchdog', severity: 'none' }] });
+  return check({
+    atMinutes: 45,
+    stepMinutes: 1,
+    deviations: [],
+    selector: {},
+    firing: [{ alertname: 'Watchdog', severity: 'none' }],
+  });
 }
 
-interface Check {
-  readonly atMinutes: number;
-  readonly deviations: AlertCase['deviations'];
+interface Check extends Pick<AlertCase, 'atMinutes' | 'stepMinutes' | 'deviations'> {
   /** Alerts that are looked at. */
   readonly selector: Labels;
   /** Those of them that fire. */
@@ -58,12 +62,11 @@ async function check(each: Check): Promise<void> {
   }
 }
 
-function toTestFile({ atMinutes, deviations, selector, firing }: Check): object {
+function toTestFile({ atMinutes, stepMinutes, deviations, selector, firing }: Check): object {
   const deviating = new Map(deviations.flatMap(([series, samples]) => series.map((each) => [format(each), samples])));
   const healthy = readRecordedScrape().map((series) => [format(series), healthySamples(series, atMinutes)] as const);
   const all = new Map([...healthy, ...deviating]);
-  // A minute between the samples; for conditions about days ten, which takes a tenth of the time.
-  const step = atMinutes > 120 ? '10m' : '1m';
+  const step = `${stepMinutes}m`;
   return {
     rule_files: [RULES_FILE],
     evaluation_interval: step,

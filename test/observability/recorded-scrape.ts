@@ -15,16 +15,17 @@ export interface RecordedSeries {
 
 const RECORDED_BY_RULES = new Set(RECORDING_RULES.map(({ record }) => record));
 
-/** Series that rules read from services. */
-const READ_BY_RULES = new Set(
-  [...ALERTING_RULES, ...RECORDING_RULES]
-    .flatMap(({ expr }) => selectors(expr).map(({ name }) => name))
-    .filter((name) => !RECORDED_BY_RULES.has(name)),
-);
+/** Selectors by which rules read series of services. */
+const READ_BY_RULES = [...ALERTING_RULES, ...RECORDING_RULES]
+  .flatMap(({ expr }) => selectors(expr))
+  .filter(({ name }) => !RECORDED_BY_RULES.has(name));
+const NAMES = [...new Set(READ_BY_RULES.map(({ name }) => name))];
+/** Of a histogram's buckets those that a rule reads; what has no buckets has no such label. */
+const BUCKETS = [...new Set(['', ...READ_BY_RULES.flatMap(({ text }) => /le="([^"]+)"/.exec(text)?.[1] ?? [])])];
 
 /** What a Prometheus holds now of the series that rules read, one a line; instances by job, because ports are free ones. */
 export async function recordScrape(prometheus: Prometheus): Promise<string> {
-  const stored = await prometheus.instant(`{__name__=~"${[...READ_BY_RULES].join('|')}"}`);
+  const stored = await prometheus.instant(`{__name__=~"${NAMES.join('|')}", le=~"${BUCKETS.join('|')}"}`);
   const lines = stored.map(({ metric }) => {
     const { __name__: name = '', job = '', ...labels } = metric;
     return format({ name, labels: { ...labels, job, instance: `${job}:1` } });
