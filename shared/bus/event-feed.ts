@@ -2,14 +2,14 @@ import type { Msg } from 'nats';
 import type { CompanyId } from '../contract/company-id.ts';
 import { EVENTS_WILDCARD, eventsSubject } from '../contract/subjects.ts';
 import type { BusConnection } from './connection.ts';
-import { headersOf, readHeader } from './message-headers.ts';
+import { findHeader, headerBlockOf } from './message-headers.ts';
 import { subscribe, type Subscription } from './subscription.ts';
 
 /** One message as it arrives, before anything is known to be right about it. */
 export interface LiveMessage {
   readonly subject: string;
   readonly body: Uint8Array;
-  /** Decoded on first use. Without regard to case; `undefined` when absent or when the headers are malformed. Never throws. */
+  /** Read on first use. Without regard to case, malformed lines aside; `undefined` when absent. Never throws. */
   header(name: string): string | undefined;
 }
 
@@ -48,6 +48,7 @@ export function subscribeCompanyEvents(
 
 class NatsLiveMessage implements LiveMessage {
   readonly #message: Msg;
+  #block: string | undefined;
 
   constructor(message: Msg) {
     this.#message = message;
@@ -62,6 +63,7 @@ class NatsLiveMessage implements LiveMessage {
   }
 
   header(name: string): string | undefined {
-    return readHeader(headersOf(this.#message), name);
+    this.#block ??= headerBlockOf(this.#message) ?? '';
+    return findHeader(this.#block, name);
   }
 }

