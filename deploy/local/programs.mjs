@@ -81,6 +81,15 @@ export function findPromtool() {
 }
 
 /**
+ * The path of Alertmanager, which Debian calls prometheus-alertmanager: `ALERTMANAGER_BIN`, PATH, the usual folders;
+ * `undefined` when it is not installed.
+ * @throws {ProgramVariableError}
+ */
+export function findAlertmanager() {
+  return fromVariable('ALERTMANAGER_BIN') ?? fromPath(['alertmanager', 'prometheus-alertmanager']);
+}
+
+/**
  * The path of amtool, which comes with Alertmanager: `AMTOOL_BIN`, PATH, the usual folders; `undefined` when it is not
  * installed.
  * @throws {ProgramVariableError}

@@ -1,6 +1,7 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
 import {
+  findAlertmanager,
   findAmtool,
   findChromium,
   findNatsServer,
@@ -66,10 +67,10 @@ export const PROMETHEUS = {
 export const ALERTMANAGER = {
   name: 'Alertmanager',
   purpose: 'checks who is told of alerts',
-  variable: 'AMTOOL_BIN',
+  variable: 'ALERTMANAGER_BIN and AMTOOL_BIN',
   debian: ['prometheus-alertmanager'],
   brew: ['alertmanager'],
-  find: findAmtool,
+  find: () => findAmtool() && findAlertmanager(),
 };
 
 /**
