@@ -107,8 +107,8 @@ function toPlacedPanel(
 }
 
 function titleOf({ dashboard, panel }: PanelLink): string {
-  if (dashboard === 'runbooks') return `Runbook: ${panel ?? 'all'}`;
-  return panel ?? LINK_TITLES[dashboard];
+  if (panel === undefined) return LINK_TITLES[dashboard];
+  return dashboard === 'runbooks' ? `Runbook: ${panel}` : panel;
 }
 
 const LINK_TITLES: Readonly<Record<DashboardName, string>> = {
@@ -123,28 +123,22 @@ const LINK_TITLES: Readonly<Record<DashboardName, string>> = {
   runbooks: 'Runbooks',
 };
 
-/** Fills lines from the left; a line is as high as its highest panel. */
+/** Each panel in turn as high up as it fits, and there as far left: smaller ones fill the space beside a tall one. */
 function place(
   panels: readonly PanelSpec[],
   top: number,
 ): { readonly panels: readonly (Position & { readonly spec: PanelSpec })[]; readonly bottom: number } {
-  const placed: (Position & { readonly spec: PanelSpec })[] = [];
-  let x = 0;
-  let y = top;
-  let lineHeight = 0;
-  for (const spec of panels) {
+  const bottoms = Array.from({ length: COLUMNS }, () => top);
+  const placed = panels.map((spec) => {
     const { w, h } = sizeOf(toPanel(spec));
     if (w > COLUMNS) throw new DashboardError(`${spec.title} is wider than the screen`);
-    if (x + w > COLUMNS) {
-      x = 0;
-      y += lineHeight;
-      lineHeight = 0;
-    }
-    placed.push({ spec, x, y });
-    x += w;
-    lineHeight = Math.max(lineHeight, h);
-  }
-  return { panels: placed, bottom: y + lineHeight };
+    const free = Array.from({ length: COLUMNS - w + 1 }, (_, x) => Math.max(...bottoms.slice(x, x + w)));
+    const y = Math.min(...free);
+    const x = free.indexOf(y);
+    bottoms.fill(y + h, x, x + w);
+    return { spec, x, y };
+  });
+  return { panels: placed, bottom: Math.max(...bottoms) };
 }
 
 function sizeOf({ gridPos, title }: Panel): { readonly w: number; readonly h: number } {

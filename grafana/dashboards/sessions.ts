@@ -16,6 +16,7 @@ export const sessions: DashboardSpec = {
           title: 'Connected',
           description: 'Open sessions. Falling at once: see the runbook; falling slowly: look at the reasons below.',
           width: 4,
+          height: 8,
           unit: 'short',
           queries: [
             { expr: current('sum', 'whatsapp_sessions', { where: { state: 'connected' } }), legend: 'connected' },
@@ -27,6 +28,7 @@ export const sessions: DashboardSpec = {
           description:
             'Sockets closed because the account removed this device, over the shown time. Several at once: see the runbook.',
           width: 4,
+          height: 8,
           unit: 'short',
           decimals: 0,
           queries: [

@@ -80,8 +80,9 @@ test('an exemplar of the latency leads to a trace that the logs know', async () 
     { what: 'an exemplar' },
   );
   for (const service of ['whatsapp', 'socket'] as const) {
-    const entries = await observed.system.logEntries(service);
-    expect(entries.some((entry) => entry['trace_id'] === traceId)).toBe(true);
+    const isLogged = async () =>
+      (await observed.system.logEntries(service)).some((entry) => entry['trace_id'] === traceId);
+    await waitFor(isLogged, { what: `the trace in the log of ${service}` });
   }
 });
 
