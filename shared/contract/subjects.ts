@@ -11,6 +11,7 @@ export const MESSAGES_WILDCARD = `${MESSAGES_PREFIX}*`;
 
 /** Low-cardinality names of the subjects, for span names and metric labels. */
 export const EVENTS_TEMPLATE = `${EVENTS_PREFIX}{companyId}`;
+export const MESSAGES_TEMPLATE = `${MESSAGES_PREFIX}{companyId}`;
 export const COMMANDS_TEMPLATE = `${COMMANDS_PREFIX}{companyId}`;
 
 /** Queue group subject: whichever WhatsApp replica receives a command for a company without an owner takes it over. */

@@ -1,6 +1,13 @@
 import { SpanKind, type Attributes, type SpanContext, type SpanOptions } from '@opentelemetry/api';
 import type { CompanyId } from '../contract/company-id.ts';
-import { COMMANDS_TEMPLATE, commandsSubject, EVENTS_TEMPLATE, eventsSubject } from '../contract/subjects.ts';
+import {
+  COMMANDS_TEMPLATE,
+  commandsSubject,
+  EVENTS_TEMPLATE,
+  eventsSubject,
+  MESSAGES_TEMPLATE,
+  messagesSubject,
+} from '../contract/subjects.ts';
 import { ATTRIBUTES } from './attributes.ts';
 
 /** A span of one messaging operation, named `{operation} {destination template}` by the semantic conventions. */
@@ -13,6 +20,19 @@ export interface MessagingSpan {
 export function publishEventSpan(companyId: CompanyId, messageId: string): MessagingSpan {
   const attributes = { ...eventAttributes(companyId, 'publish', 'send'), [ATTRIBUTES.messageId]: messageId };
   return { name: `publish ${EVENTS_TEMPLATE}`, options: { kind: SpanKind.PRODUCER, attributes } };
+}
+
+/** The publish of one message of a chat. */
+export function publishMessageSpan(companyId: CompanyId, messageId: string): MessagingSpan {
+  const attributes: Attributes = {
+    [ATTRIBUTES.messagingSystem]: 'nats',
+    [ATTRIBUTES.operationName]: 'publish',
+    [ATTRIBUTES.operationType]: 'send',
+    [ATTRIBUTES.destinationName]: messagesSubject(companyId),
+    [ATTRIBUTES.destinationTemplate]: MESSAGES_TEMPLATE,
+    [ATTRIBUTES.messageId]: messageId,
+  };
+  return { name: `publish ${MESSAGES_TEMPLATE}`, options: { kind: SpanKind.PRODUCER, attributes } };
 }
 
 /** The processing of one event. Give it the sender's context as parent; that same context is also its link. */
