@@ -136,6 +136,23 @@ export class Instruments {
     this.#logger.error({ ...companyOf(companyId), err }, 'stored credentials cannot be read; they are kept');
   }
 
+  messageRelayed(companyId: CompanyId, type: string, messageId: string): void {
+    this.#logger.debug({ ...companyOf(companyId), type, messageId }, 'message published');
+  }
+
+  /** What somebody wrote is not on the bus; it is still on the phone. */
+  messageDropped(companyId: CompanyId, messageId: string, err: unknown): void {
+    this.#logger.error({ ...companyOf(companyId), messageId, err }, 'message not published');
+  }
+
+  messageSent(companyId: CompanyId, messageId: string): void {
+    this.#logger.debug({ ...companyOf(companyId), messageId }, 'message sent');
+  }
+
+  messageNotSent(companyId: CompanyId, err: unknown): void {
+    this.#logger.warn({ ...companyOf(companyId), err }, 'message not sent');
+  }
+
   saveFailed(companyId: CompanyId, what: 'credentials' | 'state', err: unknown): void {
     this.#logger.error({ ...companyOf(companyId), what, err }, 'save failed');
   }

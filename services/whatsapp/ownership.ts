@@ -2,8 +2,10 @@ import { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
 import { readLastEvent, readLastEventFromLeader } from '../../shared/bus/last-event.ts';
 import { onLeaseSignal, signalLeases } from '../../shared/bus/lease-signal.ts';
+import { MessagePublisher } from '../../shared/bus/message-publisher.ts';
 import { watchStream, type StreamWatch } from '../../shared/bus/stream-watch.ts';
 import type { StreamOptions } from '../../shared/bus/streams.ts';
+import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { WallClock } from '../../shared/lifecycle/wall-clock.ts';
 import { Balancer } from './balancer.ts';
 import { Commands } from './commands.ts';
@@ -11,6 +13,7 @@ import type { WhatsAppConfig } from './config.ts';
 import type { Instruments } from './instruments.ts';
 import type { LeaseInstruments } from './lease-instruments.ts';
 import { Lease, type LeaseTimes } from './lease.ts';
+import { MessageRelay } from './messages/message-relay.ts';
 import { EventPublisher } from './publisher.ts';
 import { Reconciler } from './reconciler.ts';
 import type { WhatsAppClient } from './session/companion-device.ts';
@@ -54,7 +57,9 @@ export class Ownership implements AsyncDisposable {
   readonly pool: SessionPool;
   readonly lease: Lease;
   readonly #options: OwnershipOptions;
+  readonly #leases: LeaseStore;
   readonly #publisher: ConfirmedPublisher;
+  readonly #messagePublisher: MessagePublisher;
   readonly #commands: Commands;
   readonly #balancer: Balancer;
   readonly #reconciler: Reconciler;
@@ -66,6 +71,7 @@ export class Ownership implements AsyncDisposable {
     const { bus, config, db, instruments, leaseInstruments, overrides, store, streams } = options;
     this.#options = options;
     const leases = new LeaseStore(db);
+    this.#leases = leases;
     this.lease = new Lease({
       ...overrides.lease,
       store: leases,
@@ -81,13 +87,14 @@ export class Ownership implements AsyncDisposable {
       onQueueDepth: (depth) => instruments.queueDepth(depth),
       onStreamMissing: () => void this.#streamWatch?.check(),
     });
+    this.#messagePublisher = new MessagePublisher(bus, { streams });
     // A server that is configured is the simulator, which load tests may use.
     const allowLoad = config.whatsapp.url !== undefined;
     this.#commands = new Commands({
       bus,
       pool: () => this.pool,
       lease: this.lease,
-      readOwner: async (companyId) => (await leases.readOwner(companyId))?.name,
+      readOwner: (companyId) => this.readOwner(companyId),
       instruments,
       allowLoad,
     });
@@ -132,6 +139,11 @@ export class Ownership implements AsyncDisposable {
     this.#serving.use(this.#commands.serveAssignments());
   }
 
+  /** The name of the replica that holds the company, this one included; `undefined` when none does. */
+  async readOwner(companyId: CompanyId): Promise<string | undefined> {
+    return (await this.#leases.readOwner(companyId))?.name;
+  }
+
   /** No further commands, then the sessions, which are others' from then on, then what they had still to publish. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#serving.disposeAsync();
@@ -141,12 +153,14 @@ export class Ownership implements AsyncDisposable {
     await balanced;
     await this.lease.leave();
     signalLeases(this.#options.bus);
-    await this.#publisher.drain(PUBLISH_DRAIN_MS);
+    await Promise.all([this.#publisher.drain(PUBLISH_DRAIN_MS), this.#messagePublisher.drain(PUBLISH_DRAIN_MS)]);
   }
 
   #createPool(leases: LeaseStore): SessionPool {
     const { bus, config, client, instruments, leaseInstruments, overrides, store } = this.#options;
     const onGivenUp = () => signalLeases(bus);
+    const source = `/whatsapp/${config.replicaId}`;
+    const relay = new MessageRelay({ publisher: this.#messagePublisher, instruments, source });
     const takeOver = new TakeOver({ bus, lease: this.lease, leases, store, instruments: leaseInstruments, onGivenUp });
     return new SessionPool({
       store,
@@ -154,7 +168,7 @@ export class Ownership implements AsyncDisposable {
       publisher: new EventPublisher({
         publisher: this.#publisher,
         instruments,
-        source: `/whatsapp/${config.replicaId}`,
+        source,
         mayPublish: () => this.lease.valid,
       }),
       instruments,
@@ -165,6 +179,8 @@ export class Ownership implements AsyncDisposable {
       takeOver: (companyId, atLeastEpoch) => takeOver.take(companyId, atLeastEpoch),
       letGo: (companyId, epoch) => takeOver.letGo(companyId, epoch),
       isOwner: (companyId) => takeOver.isOwner(companyId),
+      // Never rejects.
+      onMessage: (companyId, message) => void relay.relay(companyId, message),
       onHeld: ({ companyId }) => this.#commands.serve(companyId),
     });
   }

@@ -1,11 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import Router from '@koa/router';
-import Koa from 'koa';
+import Koa, { type Middleware } from 'koa';
 import { addHealthRoutes, type Readiness } from '../../shared/http/health.ts';
 import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
 import { addMetricsRoute } from '../../shared/http/metrics-route.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import { addMessageRoutes, type MessageRoutesOptions } from './messages/message-routes.ts';
+import { OPENAPI } from './openapi.ts';
 import { maskPhoneNumber } from './session/account.ts';
 import type { Session } from './session/session.ts';
 
@@ -14,25 +16,40 @@ export interface RoutesOptions {
   readonly metrics: Metrics;
   readonly readiness: () => Promise<Readiness>;
   readonly sessions: () => readonly Session[];
-  /** Asked for by `GET /sessions` when set: the list names customers. */
+  readonly messages: MessageRoutesOptions;
+  /** The bearer token of everything under `/sessions`. Unset, the list is open and nobody may send. */
   readonly apiKey: string | undefined;
 }
 
-/** `/healthz`, `/readyz`, `/metrics` and `GET /sessions`: what this replica holds, without anybody's full phone number. */
-export function createApp({ logger, metrics, readiness, sessions, apiKey }: RoutesOptions): Koa {
+/** The HTTP API as `openapi.ts` describes it. The list of sessions shows nobody's full phone number. */
+export function createApp({ logger, metrics, readiness, sessions, messages, apiKey }: RoutesOptions): Koa {
   const router = new Router();
   addHealthRoutes(router, readiness);
   addMetricsRoute(router, metrics.registry);
+  router.get('/openapi.json', (ctx) => {
+    ctx.body = OPENAPI;
+  });
+  router.use('/sessions', requireApiKey(apiKey));
   router.get('/sessions', (ctx) => {
-    if (apiKey !== undefined && !isBearerOf(ctx.get('authorization'), apiKey)) {
-      ctx.set('www-authenticate', 'Bearer');
-      throw new HttpError(401, 'UNAUTHORIZED', 'GET /sessions needs the API key as bearer token');
-    }
     ctx.body = { sessions: sessions().map(toOverview) };
   });
+  addMessageRoutes(router, messages);
   const app = new Koa();
   app.use(errorMiddleware(logger)).use(router.routes()).use(router.allowedMethods());
   return app;
+}
+
+function requireApiKey(apiKey: string | undefined): Middleware {
+  return async (ctx, next) => {
+    if (apiKey === undefined && ctx.method !== 'GET') {
+      throw new HttpError(403, 'API_KEY_UNSET', 'the service has no WHATSAPP_API_KEY, and nobody may send');
+    }
+    if (apiKey !== undefined && !isBearerOf(ctx.get('authorization'), apiKey)) {
+      ctx.set('www-authenticate', 'Bearer');
+      throw new HttpError(401, 'UNAUTHORIZED', 'the API key is needed as bearer token');
+    }
+    await next();
+  };
 }
 
 function toOverview(session: Session) {

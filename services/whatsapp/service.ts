@@ -13,6 +13,7 @@ import type { WhatsAppConfig } from './config.ts';
 import { Instruments } from './instruments.ts';
 import { LeaseInstruments } from './lease-instruments.ts';
 import type { Lease } from './lease.ts';
+import { SEND_LIMIT, SendLimit, type SendLimitOptions } from './messages/send-limit.ts';
 import { Ownership, type OwnershipOverrides } from './ownership.ts';
 import { readReadiness } from './readiness.ts';
 import { createApp } from './routes.ts';
@@ -27,6 +28,7 @@ import { migrate } from './store/migrate.ts';
 import { SessionStore } from './store/session-store.ts';
 
 export interface WhatsAppOverrides extends OwnershipOverrides {
+  readonly sendLimit?: SendLimitOptions;
   /** How long a WhatsApp socket waits for what. */
   readonly socketTimes?: Partial<SocketTimes>;
   /** Where the newest version of WhatsApp Web is told. */
@@ -58,12 +60,18 @@ export async function startWhatsApp(
   failed.catch(() => undefined);
   stack.defer(guardRejections(instruments, fail));
 
-  const parts: { db?: SqlDatabase; bus?: BusConnection; pool?: SessionPool; lease?: Lease } = {};
+  const parts: { db?: SqlDatabase; bus?: BusConnection; pool?: SessionPool; lease?: Lease; owners?: Ownership } = {};
   const app = createApp({
     logger,
     metrics,
     readiness: () => readReadiness(parts),
     sessions: () => parts.pool?.all() ?? [],
+    messages: {
+      session: (companyId) => parts.pool?.get(companyId),
+      owner: async (companyId) => parts.owners?.readOwner(companyId),
+      limit: new SendLimit(overrides.sendLimit ?? SEND_LIMIT),
+      instruments,
+    },
     apiKey: config.secrets.apiKey,
   });
   const handle = app.callback();
@@ -100,6 +108,7 @@ export async function startWhatsApp(
     overrides,
   });
   stack.use(ownership);
+  parts.owners = ownership;
   parts.pool = ownership.pool;
   parts.lease = ownership.lease;
   stack.use(servePing(bus));

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect } from 'nats';
+import { connect, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../services/whatsapp/store/database.ts';
 import { loadKeyring } from '../../services/whatsapp/store/load-keyring.ts';
@@ -9,9 +9,9 @@ import { requestCommand } from '../../shared/bus/commands.ts';
 import { BusConnection } from '../../shared/bus/connection.ts';
 import { parseCompanyId } from '../../shared/contract/company-id.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
-import { EVENTS_WILDCARD } from '../../shared/contract/subjects.ts';
+import { EVENTS_WILDCARD, MESSAGES_WILDCARD } from '../../shared/contract/subjects.ts';
 import { OtlpReceiver } from '../harness/otlp-receiver.ts';
-import { scanWith, typeCodeInto } from '../harness/phone.ts';
+import { scanWith, typeCodeInto, writeFrom } from '../harness/phone.ts';
 import { TestBrowser } from '../harness/socket-gateway.ts';
 import { startSystem, type System } from '../harness/system.ts';
 import { waitFor } from '../harness/wait-for.ts';
@@ -19,6 +19,8 @@ import { waitFor } from '../harness/wait-for.ts';
 const BY_QR = { salon: '962310', phone: '79990000001' };
 const BY_CODE = { salon: '962311', phone: '79990000002' };
 const LOGGED_OUT = { salon: '962312', phone: '79990000003' };
+const API_KEY = 'the API key of this test';
+const TEXTS = { sent: 'A text that is sent', received: 'A text that is received' };
 
 /** What somebody might read: by name, the whole text. */
 const surfaces = new Map<string, string>();
@@ -32,7 +34,12 @@ const events: SessionEvent[] = [];
 
 beforeAll(async () => {
   receiver = await OtlpReceiver.start();
-  const env = { LOG_LEVEL: 'trace', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '100' };
+  const env = {
+    LOG_LEVEL: 'trace',
+    WHATSAPP_API_KEY: API_KEY,
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    OTEL_BSP_SCHEDULE_DELAY: '100',
+  };
   system = await startSystem({ env });
   const nats = await connect({ servers: system.natsUrl });
   nats.subscribe(EVENTS_WILDCARD, { callback: (_error, message) => void events.push(message.json()) });
@@ -40,6 +47,7 @@ beforeAll(async () => {
 
   await linkByQr(BY_QR);
   await linkByCode(BY_CODE);
+  await exchangeMessages(nats);
   await linkByQr(LOGGED_OUT);
   await logOut(LOGGED_OUT.salon);
   await receiver.span('the emit of a connect', ({ name }) => name === 'emit whatsapp-connected');
@@ -82,6 +90,24 @@ async function linkByCode({ salon, phone }: { salon: string; phone: string }): P
   await browser.got('whatsapp-connected');
 }
 
+/** Each way once, and waits until both are on the bus: what one salon sends the other receives. */
+async function exchangeMessages(nats: NatsConnection): Promise<void> {
+  const seen: string[] = [];
+  nats.subscribe(MESSAGES_WILDCARD, { callback: (_error, message) => void seen.push(message.string()) });
+  await nats.flush();
+  const response = await fetch(`${system.whatsappUrl}/sessions/${BY_QR.salon}/messages`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ to: BY_CODE.phone, text: TEXTS.sent }),
+  });
+  expect(response.status).toBe(201);
+  await writeFrom(system.phoneUrl, BY_CODE.phone, { to: BY_QR.phone, text: TEXTS.received });
+  for (const text of Object.values(TEXTS)) {
+    // Baileys holds back what comes right after a first login, for 20 s at most.
+    await waitFor(() => seen.some((body) => body.includes(text)), { what: text, timeoutMs: 60_000 });
+  }
+}
+
 async function logOut(salon: string): Promise<void> {
   await using bus = await BusConnection.connect({ servers: [system.natsUrl], name: 'test' });
   const reply = await requestCommand(bus, { companyId: parseCompanyId(salon), name: 'logout', deadlineMs: 20_000 });
@@ -96,7 +122,8 @@ async function readSurfaces(): Promise<void> {
   })) {
     surfaces.set(`metrics of ${name}`, await (await fetch(`${url}/metrics`)).text());
   }
-  surfaces.set('sessions', await (await fetch(`${system.whatsappUrl}/sessions`)).text());
+  const headers = { authorization: `Bearer ${API_KEY}` };
+  surfaces.set('sessions', await (await fetch(`${system.whatsappUrl}/sessions`, { headers })).text());
   for (const name of ['nats', 'socket', 'canary'] as const) {
     surfaces.set(`log of ${name}`, (await system.logs(name)).join('\n'));
   }
@@ -116,6 +143,8 @@ async function collectSecrets(): Promise<void> {
     const text = (await readFile(join(system.dataDir, file), 'utf8')).trim();
     secrets.set(name, [text, ...printed(Buffer.from(text, 'base64'))]);
   }
+  secrets.set('api key', [API_KEY]);
+  for (const [name, text] of Object.entries(TEXTS)) secrets.set(`text ${name}`, [text]);
   tokens.forEach((token, index) => secrets.set(`token ${index}`, [token, token.split('.')[2] ?? '']));
   events.forEach(({ qr, code }, index) => {
     // The ref, two public keys and the adv secret; what stands behind them is the name of the platform.
@@ -129,7 +158,7 @@ async function collectSecrets(): Promise<void> {
     const creds = JSON.parse((await db.store.readCreds(parseCompanyId(salon))) ?? '{}') as Saved;
     secrets.set(`adv secret of ${salon}`, printed(Buffer.from(creds.advSecretKey, 'base64')));
     privateKeysIn(creds).forEach((key, index) => secrets.set(`private key ${index} of ${salon}`, printed(key)));
-    const preKeys = await db.store.readKeys(parseCompanyId(salon), 'pre-key', ['1', '2', '812']);
+    const preKeys = await db.store.readKeys(parseCompanyId(salon), 'pre-key', ['400', '401', '812']);
     for (const [id, json] of preKeys) {
       privateKeysIn(JSON.parse(json)).forEach((key) => secrets.set(`prekey ${id} of ${salon}`, printed(key)));
     }

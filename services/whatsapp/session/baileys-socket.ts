@@ -7,12 +7,14 @@ import {
 } from '@whiskeysockets/baileys';
 import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
 import { toAccount, type Account } from './account.ts';
-import { formatAddress, parseAddress, phoneNumberOf } from './address.ts';
+import { formatAddress, lidOf, parseAddress, phoneNumberOf, type Address } from './address.ts';
 import { boundClosing, closedOf } from './baileys-closing.ts';
+import { toReceivedMessage } from './baileys-messages.ts';
 import { onPasskeyDemanded, onTyped, requestPairingCode, toCodeFailure } from './baileys-pairing-code.ts';
 import { toCloseReason, type CloseReason, type SocketClose } from './close-reason.ts';
 import type { SocketListener, WhatsAppSocket } from './companion-device.ts';
 import { qrLifetimeMs } from './qr-lifetime.ts';
+import type { ReceivedMessage, Sender } from './received-message.ts';
 import type { SocketTimes } from './socket-times.ts';
 
 export interface BaileysSocketOptions {
@@ -37,6 +39,8 @@ export class BaileysSocket implements WhatsAppSocket {
   #qrsShown = 0;
   #over = false;
   #name: string | undefined;
+  /** Messages are told in the order of arrival, although an address may have to be looked up first. */
+  #received: Promise<void> = Promise.resolve();
 
   constructor({ config, times, auth, listener, onCredentials }: BaileysSocketOptions) {
     this.#auth = auth;
@@ -55,6 +59,10 @@ export class BaileysSocket implements WhatsAppSocket {
       onCredentials();
       this.#noticeName();
     });
+    // Both kinds: `append` is what came while the device was offline.
+    this.#sock.ev.on('messages.upsert', ({ messages }) => {
+      for (const message of messages.map(toReceivedMessage)) if (message) this.#receive(message);
+    });
     this.#sock.ev.on('connection.update', (update) => this.#onUpdate(update));
     // Baileys listens to it, which makes `ws` leave the rest to Baileys, and does nothing: it would wait for ever.
     this.#sock.ws.on('unexpected-response', () => this.#giveUp('unreachable'));
@@ -65,6 +73,12 @@ export class BaileysSocket implements WhatsAppSocket {
 
   requestPairingCode(phoneNumber: PhoneNumber): void {
     void this.#showCode(phoneNumber);
+  }
+
+  async sendText(to: Address, text: string): Promise<string> {
+    const sent = await this.#sock.sendMessage(formatAddress(to), { text });
+    if (!sent?.key.id) throw new Error('Baileys answered no message id');
+    return sent.key.id;
   }
 
   async logout(): Promise<void> {
@@ -146,6 +160,31 @@ export class BaileysSocket implements WhatsAppSocket {
     };
     this.#sock.ev.on('lid-mapping.update', () => void find());
     await find();
+  }
+
+  #receive(message: ReceivedMessage): void {
+    const told = async () => {
+      const from = await this.#withBothAddresses(message.from);
+      if (!this.#over) this.#listener.onMessage({ ...message, from });
+    };
+    this.#received = this.#received.then(told);
+  }
+
+  /** Fills in the address that WhatsApp left out, when Baileys knows it. Never rejects. */
+  async #withBothAddresses(from: Sender): Promise<Sender> {
+    const { phoneNumber, lid } = from;
+    const { lidMapping } = this.#sock.signalRepository;
+    if (phoneNumber === undefined && lid !== undefined) {
+      const jid = formatAddress({ user: lid, server: 'lid', device: 0 });
+      const known = phoneNumberOf(parseAddress((await lidMapping.getPNForLID(jid).catch(() => null)) ?? undefined));
+      return known === undefined ? from : { ...from, phoneNumber: known };
+    }
+    if (lid === undefined && phoneNumber !== undefined) {
+      const jid = formatAddress({ user: phoneNumber, server: 's.whatsapp.net', device: 0 });
+      const known = lidOf(parseAddress((await lidMapping.getLIDForPN(jid).catch(() => null)) ?? undefined));
+      return known === undefined ? from : { ...from, lid: known };
+    }
+    return from;
   }
 
   #noticeName(): void {

@@ -1,8 +1,10 @@
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
 import type { Account } from './account.ts';
+import type { Address } from './address.ts';
 import type { CloseReason } from './close-reason.ts';
 import type { CodeFailure } from './machine.ts';
+import type { ReceivedMessage } from './received-message.ts';
 
 /** What a WhatsApp socket tells, in the order in which it happened. Nothing comes after a close, nor after `close()`. */
 export interface SocketListener {
@@ -20,6 +22,8 @@ export interface SocketListener {
   onOpen(account: Account): void;
   /** Something about the own account became known. */
   onAccount(account: Account): void;
+  /** Somebody wrote to the company; in the order of arrival. */
+  onMessage(message: ReceivedMessage): void;
   onClose(reason: CloseReason): void;
   /** There never was a socket, because of a mistake in this process. */
   onOpenFailed(error: unknown): void;
@@ -29,6 +33,11 @@ export interface SocketListener {
 export interface WhatsAppSocket {
   /** Asks for a code to be typed on the phone, once and only when a QR was shown; the listener is told what came of it. */
   requestPairingCode(phoneNumber: PhoneNumber): void;
+  /**
+   * Sends a text and answers WhatsApp's id for it once it is on its way; whether it arrives is not known by then.
+   * Rejects when the socket is not open or the recipient cannot be encrypted for.
+   */
+  sendText(to: Address, text: string): Promise<string>;
   /** Asks WhatsApp to remove the device, then closes; `onClose` follows in any case. Never rejects. */
   logout(): Promise<void>;
   /** Closes in order, by force when the server does not answer. Idempotent, never rejects, silent. */

@@ -29,7 +29,8 @@ class Line {
       this.opened.push(name);
       this.#listeners.set(name, listener);
       const close = async () => void this.closed.push(name);
-      return { close, logout: close, requestPairingCode: () => void this.told.push(`${name} code`) };
+      const sendText = () => Promise.resolve(name);
+      return { close, logout: close, sendText, requestPairingCode: () => void this.told.push(`${name} code`) };
     };
     return new QueuedSocket({ gate: this.gate, isAwaited, prepare, open, listener: this.#listener(name) });
   }
@@ -51,6 +52,7 @@ class Line {
       onNewLogin: told('new login'),
       onOpen: told('open'),
       onAccount: told('account'),
+      onMessage: told('message'),
       onClose: (reason: CloseReason) => void this.told.push(`${name} ${reason}`),
       onOpenFailed: (error) => void this.told.push(`${name} ${String(error)}`),
     };

@@ -1,4 +1,5 @@
 import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
+import type { Address } from './address.ts';
 import type { SocketListener, WhatsAppSocket } from './companion-device.ts';
 import type { Leave, OpeningGate } from './opening-gate.ts';
 
@@ -26,6 +27,11 @@ export class QueuedSocket implements WhatsAppSocket {
 
   requestPairingCode(phoneNumber: PhoneNumber): void {
     this.#socket?.requestPairingCode(phoneNumber);
+  }
+
+  async sendText(to: Address, text: string): Promise<string> {
+    if (!this.#socket) throw new Error('the socket is not open yet');
+    return this.#socket.sendText(to, text);
   }
 
   async logout(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Instruments } from '../instruments.ts';
 import type { EventPublisher } from '../publisher.ts';
 import { CredentialsUnreadableError } from '../store/errors.ts';
 import type { SessionRow, SessionStore } from '../store/session-store.ts';
+import type { Address } from './address.ts';
 import type {
   CompanionDevice,
   DeviceOwner,
@@ -16,6 +17,7 @@ import type {
 } from './companion-device.ts';
 import { initialMachine, type Effect, type Input, type Machine } from './machine.ts';
 import { Outbox } from './outbox.ts';
+import type { ReceivedMessage } from './received-message.ts';
 import { toSnapshot, type Occurrence } from './session-event.ts';
 import { SessionMeasures } from './session-measures.ts';
 import { SessionRecord } from './session-record.ts';
@@ -33,6 +35,22 @@ export interface SessionDeps {
   readonly raiseEpoch: (companyId: CompanyId, above: number) => Promise<number>;
   /** Whether nobody else was given the company meanwhile. */
   readonly isOwner: (companyId: CompanyId) => Promise<boolean>;
+  /** Somebody wrote to the company. */
+  readonly onMessage: (companyId: CompanyId, message: ReceivedMessage) => void;
+}
+
+/** A text can be sent only while the session is connected. */
+export class NotConnectedError extends Error {
+  readonly code = 'NOT_CONNECTED';
+
+  constructor(companyId: CompanyId, state: SessionState) {
+    super(`the WhatsApp of ${companyId} is not connected: ${state}`);
+    this.name = 'NotConnectedError';
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
 }
 
 /** Why a session is no longer held. */
@@ -169,6 +187,16 @@ export class Session implements DeviceOwner {
     return last && toSnapshot(last, Date.now());
   }
 
+  /**
+   * Sends a text and answers WhatsApp's id for it.
+   * @throws NotConnectedError, or what the socket rejects with.
+   */
+  async sendText(to: Address, text: string): Promise<string> {
+    const { phase, state } = this.#machine;
+    if (phase !== 'open' || !this.#socket) throw new NotConnectedError(this.companyId, state);
+    return this.#socket.sendText(to, text);
+  }
+
   /** Somebody is there: a session that rests is kept a little longer. */
   watch(): void {
     this.#watchIdleness(Math.max(this.#deps.idleMs, WATCHED_MS));
@@ -303,6 +331,9 @@ export class Session implements DeviceOwner {
       onNewLogin: (account) => tell({ kind: 'new-login', account }),
       onOpen: (account) => tell({ kind: 'open', account }),
       onAccount: (account) => tell({ kind: 'account', account }),
+      onMessage: (message) => {
+        if (number === this.#socketNumber) this.#deps.onMessage(this.companyId, message);
+      },
       onClose: (reason) => {
         if (reason === 'replaced') void this.#yieldOr(() => tell({ kind: 'close', reason }));
         else tell({ kind: 'close', reason });
