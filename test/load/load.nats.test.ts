@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startNatsServer } from '../harness/nats-server.ts';
+import type { PublisherMethods } from './generator/publisher.ts';
+import { GeneratorError, Remote } from './generator/remote.ts';
 import { parseLoadArgs, type LoadOptions } from './options.ts';
 import { toReport } from './report/build.ts';
 import { readEnvironment } from './report/environment.ts';
@@ -87,5 +90,17 @@ describe('a run against real gateways and a real nats-server', () => {
     expect(outcomeOf(report).reasons).toContain('nothing was delivered');
     expect(report.verdict).toMatchObject({ delivered: 0, lost: report.verdict.expected, unconverged: 39 });
     expect(report.curve).toEqual([]);
+  });
+});
+
+describe('a process of the generator', () => {
+  test('that is killed fails what was asked of it and whatever is asked later, and nothing else', async () => {
+    await using publisher = new Remote<PublisherMethods>(join(import.meta.dirname, 'generator', 'publisher.ts'));
+    await publisher.call('progress');
+    const asked = publisher.call('report').catch((error: unknown) => error);
+    if (publisher.pid !== undefined) process.kill(publisher.pid, 'SIGKILL');
+    const later = publisher.call('progress').catch((error: unknown) => error);
+    expect(await asked).toBeInstanceOf(GeneratorError);
+    expect(await later).toBeInstanceOf(GeneratorError);
   });
 });

@@ -68,8 +68,12 @@ export class Remote<Served extends Methods> implements AsyncDisposable {
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     this.#child.on('message', (reply: Reply) => this.#settle(reply));
-    this.#child.once('error', (error) => this.#end(error.message));
-    this.#child.once('exit', (code, signal) => this.#end(`ended with ${signal ?? `code ${code}`}`));
+    // Also for what cannot be sent because the process has just ended.
+    this.#child.on('error', (error) => this.#end(error.message));
+    this.#child.once('exit', (code, signal) => {
+      this.#ended = true;
+      this.#end(`ended with ${signal ?? `code ${code}`}`);
+    });
   }
 
   get pid(): number | undefined {
@@ -105,7 +109,6 @@ export class Remote<Served extends Methods> implements AsyncDisposable {
   }
 
   #end(how: string): void {
-    this.#ended = true;
     for (const { reject } of this.#waiting.values()) reject(new GeneratorError(`${this.#name} ${how}`));
     this.#waiting.clear();
   }
