@@ -34,6 +34,17 @@ test('both secrets of a rotation are accepted, the new one first', () => {
   expect(auth.keys).toEqual({ kind: 'secrets', secrets: [Buffer.from(secret), Buffer.from('y'.repeat(32))] });
 });
 
+test('limits are read in the units of people', () => {
+  const env = { JWT_SECRET: secret, REQUESTS_PER_MINUTE: '5', MAX_BUFFERED_KIB: '64', DRAIN_SECONDS: '0' };
+  expect(config(env).limits).toMatchObject({
+    maxSockets: 20_000,
+    requestsPerMinute: 5,
+    companyRequestsPerMinute: 15,
+    maxBufferedBytes: 65_536,
+    drainMs: 0,
+  });
+});
+
 describe('is refused', () => {
   test.each([
     ['no way to check a token', {}, /JWT_SECRET or JWKS_URL/],
@@ -45,6 +56,8 @@ describe('is refused', () => {
     ['any origin', { JWT_SECRET: secret, ALLOWED_ORIGINS: '*' }, /ALLOWED_ORIGINS/],
     ['a proxy by name', { JWT_SECRET: secret, TRUSTED_PROXIES: 'proxy.example' }, /TRUSTED_PROXIES/],
     ['a limit of nothing', { JWT_SECRET: secret, CONNECTIONS_PER_MINUTE: '0' }, /CONNECTIONS_PER_MINUTE/],
+    ['no room for browsers', { JWT_SECRET: secret, MAX_SOCKETS: '0' }, /MAX_SOCKETS/],
+    ['a stop longer than the process has', { JWT_SECRET: secret, DRAIN_SECONDS: '60' }, /DRAIN_SECONDS/],
     ['a port that is none', { JWT_SECRET: secret, SOCKET_ADMIN_PORT: '70000' }, /SOCKET_ADMIN_PORT/],
   ])('%s', (_title, env, fault) => {
     expect(faultsOf(env)).toEqual([expect.stringMatching(fault)]);

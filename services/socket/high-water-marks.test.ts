@@ -14,7 +14,8 @@ function eventOf(type: EventType, position?: Position): SessionEvent {
 type Step =
   | ['live', EventType, Position | string, string]
   | ['stored', EventType, Position | string, string]
-  | ['interrupt'];
+  | ['interrupt']
+  | ['another stream'];
 
 const at = (epoch: number, seq: number): Position => ({ epoch, seq });
 
@@ -122,13 +123,45 @@ const STORIES: readonly (readonly [title: string, ...steps: Step[]])[] = [
     ['stored', 'connected', at(1, 2), 'newest'],
     ['stored', 'connected', at(1, 2), 'shown'],
   ],
+  [
+    'with another stream an owner that has lost everything counts from 1 again, and in order from there',
+    ['live', 'connected', at(57, 3), 'newest'],
+    ['another stream'],
+    ['live', 'starting', at(1, 1), 'newest'],
+    ['live', 'qr', at(1, 2), 'newest'],
+    ['live', 'starting', at(1, 1), 'stale'],
+    ['stored', 'qr', at(1, 2), 'shown'],
+  ],
+  [
+    'with another stream an owner that has lost nothing repeats itself, and the past stays the past',
+    ['live', 'connected', at(57, 3), 'newest'],
+    ['another stream'],
+    ['live', 'connected', at(57, 3), 'duplicate'],
+    ['live', 'linked', at(57, 2), 'stale'],
+    ['live', 'disconnected', at(57, 4), 'newest'],
+  ],
+  [
+    'with another stream an owner that goes on leaves no gap',
+    ['live', 'connected', at(57, 3), 'newest'],
+    ['another stream'],
+    ['stored', 'disconnected', at(57, 9), 'newest'],
+    ['live', 'connected', at(57, 10), 'newest'],
+    ['live', 'connected', at(56, 1), 'stale'],
+  ],
+  [
+    'with another stream a connected published by hand no longer stands against the owner',
+    ['live', 'connected', 'a', 'newest'],
+    ['another stream'],
+    ['live', 'starting', at(1, 1), 'newest'],
+  ],
 ];
 
 test.each(STORIES)('%s', (_title, ...steps) => {
   const mark = new HighWaterMarks();
   for (const [kind, type, place, expected] of steps) {
-    if (kind === 'interrupt') {
-      mark.interrupt();
+    if (kind === 'interrupt' || kind === 'another stream') {
+      if (kind === 'interrupt') mark.interrupt();
+      else mark.forgetOrder();
       continue;
     }
     const hashOf = () => (typeof place === 'string' ? place : expect.unreachable('hash of a numbered event'));

@@ -25,6 +25,16 @@ describe('Admission', () => {
     expect(admission.request(OFFICE)).toBeUndefined();
   });
 
+  test('after a start everybody with a valid token counts as known for a while, and strangers count as ever', () => {
+    admission = new Admission({ perMinute: 5, now: () => nowMs, graceMs: 600_000 });
+    for (let n = 0; n < 100; n += 1) expect(visit(`visitor ${n}`)).toBeDefined();
+    fillWithStrangers();
+    expect(visit('late')).toBeUndefined();
+    nowMs = 600_000;
+    for (const name of ['a', 'b', 'c', 'd', 'e']) expect(visit(name)).toBeDefined();
+    expect(visit('f')).toBeUndefined();
+  });
+
   test('another address is not affected', () => {
     fillWithStrangers();
     expect(visit('a', '203.0.113.6')).toBeDefined();

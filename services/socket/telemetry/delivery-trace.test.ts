@@ -1,11 +1,11 @@
-import { SpanKind, TraceFlags, trace } from '@opentelemetry/api';
+import { SpanKind, TraceFlags, trace, type Span } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
 import type { Exemplar } from '../../../shared/telemetry/metrics.ts';
-import { traceDelivery } from './delivery-trace.ts';
+import { startAcknowledgement, traceDelivery } from './delivery-trace.ts';
 
 /** In the order in which they ended: the innermost first. */
 const ended: ReadableSpan[] = [];
@@ -82,6 +82,25 @@ describe('traceDelivery', () => {
     expect(exemplar).toEqual({ trace_id: traceId, span_id: emit?.spanContext().spanId });
     expect(active).toBe(emit?.spanContext().spanId);
     expect(emit?.spanContext().traceFlags).toBe(TraceFlags.SAMPLED);
+  });
+
+  test('an acknowledgement is waited for below the emit, also when it comes after it', () => {
+    let acknowledgement: Span | undefined;
+    const [emit] = deliver(`00-${traceId}-${parentId}-01`, () => {
+      acknowledgement = startAcknowledgement(event);
+    });
+    acknowledgement?.end();
+    expect(ended.at(-1)).toMatchObject({
+      name: 'ack whatsapp-connected',
+      kind: SpanKind.CLIENT,
+      parentSpanContext: { traceId, spanId: emit?.spanContext().spanId },
+      attributes: { 'messaging.system': 'socket.io', 'company.id': 'company_962302' },
+    });
+  });
+
+  test('an acknowledgement of a delivery that nobody sampled has no span', () => {
+    deliver(undefined, () => expect(startAcknowledgement(event)).toBeUndefined());
+    expect(startAcknowledgement(event)).toBeUndefined();
   });
 
   test('no phone number stands in a span', () => {
