@@ -45,6 +45,7 @@ function welcome(socket: MarketplaceSocket, options: GatewayOptions): void {
   void socket.join(room.name);
   instruments.accepted(companyId, socket.conn.transport.name);
   status.greet(viewer);
+  forgetRequest(socket);
 
   const left = followLeave(socket, room, { viewer, options });
   limitRequests(socket, room, { viewer, options });
@@ -65,6 +66,14 @@ function welcome(socket: MarketplaceSocket, options: GatewayOptions): void {
   void commands.start(room, viewer, settled);
   socket.on('request-qr', () => void commands.requestQr(room, viewer));
   socket.on('request-pairing-code', (payload) => void commands.requestPairingCode(room, viewer, phoneOf(payload)));
+}
+
+/**
+ * The handshake has taken from the HTTP request what matters; kept with its connection and buffers it would be a good part
+ * of what an idle browser costs. https://socket.io/docs/v4/performance-tuning/#discarding-the-initial-http-request
+ */
+function forgetRequest({ conn }: MarketplaceSocket): void {
+  Object.assign(conn, { request: undefined });
 }
 
 interface Visit {

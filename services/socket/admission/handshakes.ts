@@ -55,7 +55,8 @@ const RETRY_AFTER_S = 15;
 /** Decides who may connect: origin and limits before the upgrade, the token when the namespace is joined. */
 export class Handshakes {
   readonly #options: HandshakesOptions;
-  readonly #tickets = new WeakMap<IncomingMessage, AdmissionTicket>();
+  /** By request until there is a connection, then by that. */
+  readonly #tickets = new WeakMap<object, AdmissionTicket>();
   /** Connections that are in the namespace or on their way: Socket.IO itself looks only when the middleware is through. */
   readonly #joined = new WeakSet();
   #open = 0;
@@ -116,6 +117,8 @@ export class Handshakes {
     once(event: 'close', run: () => void): unknown;
   }) => {
     const ticket = this.#tickets.get(connection.request);
+    // The request does not outlive the handshake.
+    if (ticket) this.#tickets.set(connection, ticket);
     this.#open += 1;
     connection.once('close', () => {
       this.#open -= 1;
@@ -133,7 +136,7 @@ export class Handshakes {
       const identity = await verifier.verify(token);
       if (identity.companyId !== socket.data.identity.companyId) throw new ForeignTokenError();
       // With it the browser may come back after a reconnect.
-      this.#tickets.get(socket.request)?.accept(identity);
+      this.#tickets.get(socket.conn)?.accept(identity);
       return identity;
     } catch (error) {
       instruments.rejected(error instanceof ForeignTokenError ? error.code : toConnectError(error).data.code);
@@ -162,7 +165,7 @@ export class Handshakes {
     const legacy = token === undefined ? queryTokenOf(socket.request) : undefined;
     const identity = await verifier.verify(token ?? legacy);
     if (legacy !== undefined) instruments.legacyToken(identity.companyId);
-    if (this.#tickets.get(socket.request)?.accept(identity) === false) {
+    if (this.#tickets.get(socket.conn)?.accept(identity) === false) {
       throw new ConnectError('TOO_MANY_CONNECTIONS', 'too many connections, try again later');
     }
     if ((rooms.get(identity.companyId)?.size ?? 0) >= maxPerCompany) {

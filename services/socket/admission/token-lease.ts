@@ -15,13 +15,15 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Ends a connection with its token, unless the browser sends a fresh one of the same salon before. */
 export function holdToken(socket: MarketplaceSocket, { left, renew, onExpired }: TokenLeaseOptions): void {
-  let replaced = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   let isRenewing = false;
   const hold = () => {
-    replaced.abort();
-    replaced = new AbortController();
-    runAt(socket.data.identity.expiresAtMs, AbortSignal.any([left, replaced.signal]), onExpired);
+    clearTimeout(timer);
+    const leftMs = socket.data.identity.expiresAtMs - Date.now();
+    // A token that outlives the longest timer is looked at again when that fires.
+    timer = setTimeout(leftMs > LONGEST_TIMER_MS ? hold : onExpired, Math.min(Math.max(0, leftMs), LONGEST_TIMER_MS));
   };
+  left.addEventListener('abort', () => clearTimeout(timer), { once: true });
   const refresh = async (payload: unknown): Promise<TokenRefreshReply> => {
     if (isRenewing) return { ok: false, code: 'REQUEST_IN_PROGRESS', message: 'a token is being checked already' };
     isRenewing = true;
@@ -60,14 +62,4 @@ function tokenOf(payload: unknown): string | undefined {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'INTERNAL';
-}
-
-/** Runs at a time of the wall clock, in ms since the epoch, however far away, unless aborted before. */
-function runAt(atMs: number, signal: AbortSignal, run: () => void): void {
-  const leftMs = atMs - Date.now();
-  const timer = setTimeout(
-    () => (leftMs > LONGEST_TIMER_MS ? runAt(atMs, signal, run) : run()),
-    Math.min(Math.max(0, leftMs), LONGEST_TIMER_MS),
-  );
-  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }

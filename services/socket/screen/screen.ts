@@ -27,7 +27,8 @@ export class Screen implements Disposable {
   readonly #now: () => number;
   readonly #onOutdated: (room: Room) => void;
   readonly #graceMs: number;
-  readonly #timers = new Map<Room, NodeJS.Timeout>();
+  /** What is awaited for the state that a room shows: first its expiry, then its owner's next word. */
+  readonly #awaited = new Map<Room, { readonly shown: ShownState | undefined; readonly timer: NodeJS.Timeout }>();
 
   constructor({ emitter, now, onOutdated, graceMs = 2000 }: ScreenOptions) {
     this.#emitter = emitter;
@@ -64,31 +65,35 @@ export class Screen implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    for (const { timer } of this.#awaited.values()) clearTimeout(timer);
+    this.#awaited.clear();
   }
 
   #watchExpiry(room: Room): void {
-    clearTimeout(this.#timers.get(room));
-    this.#timers.delete(room);
+    const awaited = this.#awaited.get(room);
+    // A room is brought up to date far more often than its state changes.
+    if (awaited && awaited.shown === room.shown) return;
+    clearTimeout(awaited?.timer);
+    this.#awaited.delete(room);
     const untilMs = room.shown && nextExpiryMs(room.shown.expiry, this.#now());
     if (untilMs !== undefined) this.#later(room, untilMs - this.#now(), () => this.#expire(room));
   }
 
   #expire(room: Room): void {
+    this.#awaited.delete(room);
     // Timers may fire a fraction of a ms early; then it is not over yet.
     this.#watchExpiry(room);
     if (room.size === 0) return;
     const { shown } = room;
     this.#emitter.toRoom(room);
-    if (this.#timers.has(room)) return;
+    if (this.#awaited.has(room)) return;
     this.#later(room, this.#graceMs, () => {
-      this.#timers.delete(room);
+      this.#awaited.delete(room);
       if (room.size > 0 && room.shown === shown) this.#onOutdated(room);
     });
   }
 
   #later(room: Room, ms: number, run: () => void): void {
-    this.#timers.set(room, setTimeout(run, Math.max(1, Math.ceil(ms))));
+    this.#awaited.set(room, { shown: room.shown, timer: setTimeout(run, Math.max(1, Math.ceil(ms))) });
   }
 }

@@ -1,8 +1,10 @@
 import type { BusConnection } from '../../../shared/bus/connection.ts';
 import { subscribeEvents, type EventSubscription } from '../../../shared/bus/event-feed.ts';
 import { readLastEvent } from '../../../shared/bus/last-event.ts';
+import { onLeaseSignal } from '../../../shared/bus/lease-signal.ts';
 import { watchStream } from '../../../shared/bus/stream-watch.ts';
 import { ensureStreams, type StreamOptions } from '../../../shared/bus/streams.ts';
+import type { CommandReply } from '../../../shared/contract/commands.ts';
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
 import { requestTraced } from '../../../shared/instruments/command-tracing.ts';
@@ -104,7 +106,10 @@ export function createFeed(stack: AsyncDisposableStack, parts: FeedParts): Feed 
   const onError = (error: unknown) => instruments.streamRepairFailed(error);
   stack.use(watchStream(bus, { streams, intervalMs: overrides.streamLookMs, onFound, onError }));
   const liveness = stack.use(new Liveness({ bus, instruments, intervalMs: flushIntervalMs }));
-  stack.use(new Watching({ rooms, send: watchSender(parts), intervalMs: overrides.watchIntervalMs }));
+  const takeUp = (room: Room) => commands.takeUp(room);
+  const send = watchSender(parts);
+  const watching = stack.use(new Watching({ rooms, send, takeUp, intervalMs: overrides.watchIntervalMs }));
+  stack.use(onLeaseSignal(bus, () => watching.lookSoon()));
   const { receive } = new EventFeed({
     rooms,
     screen,
@@ -131,7 +136,7 @@ function createCommands(parts: FeedParts, storedState: StoredState): SessionComm
   return new SessionCommands({ send, emitter, storedState, instruments, now, retry: overrides.commandRetry });
 }
 
-function watchSender({ bus, messaging, overrides }: FeedParts): (companyId: CompanyId) => Promise<unknown> {
+function watchSender({ bus, messaging, overrides }: FeedParts): (companyId: CompanyId) => Promise<CommandReply> {
   const deadlineMs = overrides.commandDeadlineMs ?? COMMAND_DEADLINE_MS;
   return (companyId) => requestTraced(bus, messaging, { companyId, name: 'watch', deadlineMs });
 }

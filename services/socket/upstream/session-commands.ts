@@ -107,6 +107,11 @@ export class SessionCommands implements AsyncDisposable {
     if (failure && room.has(viewer)) emitter.pairingCodeError(viewer, failure.code);
   }
 
+  /** Nobody holds the session that the room waits for, whatever the page shows: somebody has to take it up. Never rejects. */
+  async takeUp(room: Room): Promise<void> {
+    if (takesCommands(room)) await this.#ask(room, 'start');
+  }
+
   /** Asks the owner until the room's state is known again or nobody is there to see it. */
   recover(room: Room): void {
     if (takesCommands(room)) this.#begin(room, 'start', () => !this.#isKnown(room));

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { serveAssignments } from '../../../shared/bus/commands.ts';
 import { BusConnection } from '../../../shared/bus/connection.ts';
+import { signalLeases } from '../../../shared/bus/lease-signal.ts';
 import { startNatsServer, type NatsServer } from '../../../test/harness/nats-server.ts';
 import { GatewayUnderTest, byHand, ownerEvent, qrFor } from '../../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
@@ -45,4 +46,43 @@ test('the owner of an unlinked session hears at intervals that somebody looks at
   await linked.showing('disconnected');
   // At most the round that was under way.
   expect(watched.length).toBeLessThanOrEqual(before + 1);
+});
+
+/** A WhatsApp replica that holds nothing until it is asked to start a session; answers what it was asked. */
+function reviveOwner(owner: BusConnection): string[] {
+  const asked: string[] = [];
+  const fresh = ownerEvent(UNLINKED, 'qr', { epoch: 2, seq: 1 }, qrFor(60_000, '2@fresh'));
+  stack.use(
+    serveAssignments(owner, ({ name }) => {
+      asked.push(name);
+      return Promise.resolve(name === 'start' ? { ok: true, event: fresh } : { ok: true });
+    }),
+  );
+  return asked;
+}
+
+test('a QR whose owner died is replaced as soon as another one is there, long before it expires', async () => {
+  stack = new AsyncDisposableStack();
+  const owner = stack.use(await BusConnection.connect({ servers: [server.url], name: 'whatsapp' }));
+  const gateway = stack.use(await GatewayUnderTest.start(server.url, { watchIntervalMs: 600_000 }));
+  const browser = await gateway.join(UNLINKED);
+  await gateway.publishEvent(ownerEvent(UNLINKED, 'qr', { epoch: 1, seq: 2 }, qrFor(60_000, '2@dead')));
+  await browser.showing('qr');
+  reviveOwner(owner);
+  signalLeases(owner);
+  await waitFor(() => browser.payloads('qr-update').some(({ qr }) => qr === '2@fresh'), { what: 'the fresh QR' });
+});
+
+test('an expired QR leads to its owner even while the room is compared with the stream all the time', async () => {
+  stack = new AsyncDisposableStack();
+  const owner = stack.use(await BusConnection.connect({ servers: [server.url], name: 'whatsapp' }));
+  const gateway = stack.use(
+    await GatewayUnderTest.start(server.url, { watchIntervalMs: 600_000, auditRoundMs: 20, expiryGraceMs: 300 }),
+  );
+  const browser = await gateway.join(UNLINKED);
+  await gateway.publishEvent(ownerEvent(UNLINKED, 'qr', { epoch: 1, seq: 3 }, qrFor(500, '2@short')));
+  await browser.showing('qr');
+  const asked = reviveOwner(owner);
+  await waitFor(() => browser.payloads('qr-update').some(({ qr }) => qr === '2@fresh'), { what: 'the fresh QR' });
+  expect(asked).toContain('start');
 });
