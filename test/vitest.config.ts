@@ -9,6 +9,8 @@ const integration = { testTimeout: 60_000, hookTimeout: 120_000 };
 
 export default defineConfig({
   test: {
+    // Most of the time is spent waiting for servers, not computing: more files at once than cores.
+    maxWorkers: 4,
     reporters: ['default', new ClosingLineReporter()],
     projects: [
       {
