@@ -270,13 +270,13 @@ test('the last spans are sent when a process ends in order', async () => {
 });
 
 test('spans that a receiver refuses are counted by the service that lost them', async () => {
-  // Not one of those that are worth another try.
-  receiver.status = 400;
   const lost = async () => {
     const text = await (await fetch(`${system.canaryUrl}/metrics`)).text();
     return Number(/^telemetry_export_failures_total\{signal="traces"\} (\d+)/m.exec(text)?.[1]);
   };
   expect(await lost()).toBe(0);
+  // Not one of those that are worth another try.
+  receiver.status = 400;
   await waitFor(async () => (await lost()) > 0, { what: 'lost spans to be counted', timeoutMs: 120_000 });
   const warned = (await system.logEntries('canary')).find(({ msg }) => msg === 'spans were not exported');
   expect(warned).toMatchObject({ signal: 'traces' });
