@@ -9,6 +9,7 @@ import { runCommand } from './run-command.ts';
 const TIMEOUT_MS = 5000;
 
 const HELP = `Publishes one event on whatsapp.events.<company>, as by hand: the page of that salon shows it at once.
+Over a live session only connected stays there; whatever else differs from the truth its owner corrects a second later.
 
   npm run emit -- connected --company 962302 --phone 79990000001
   npm run emit -- logged-out --company company_962302 --reason unlinked

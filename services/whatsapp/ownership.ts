@@ -1,11 +1,14 @@
 import { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import type { BusConnection } from '../../shared/bus/connection.ts';
+import { subscribeCompanyEvents, type LiveMessage } from '../../shared/bus/event-feed.ts';
 import { readLastEvent, readLastEventFromLeader } from '../../shared/bus/last-event.ts';
 import { onLeaseSignal, signalLeases } from '../../shared/bus/lease-signal.ts';
 import { MessagePublisher } from '../../shared/bus/message-publisher.ts';
 import { watchStream, type StreamWatch } from '../../shared/bus/stream-watch.ts';
 import type { StreamOptions } from '../../shared/bus/streams.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
+import { decodeEvent } from '../../shared/contract/decode-event.ts';
+import { positionOf } from '../../shared/contract/position.ts';
 import { WallClock } from '../../shared/lifecycle/wall-clock.ts';
 import { Balancer } from './balancer.ts';
 import { Commands } from './commands.ts';
@@ -181,8 +184,19 @@ export class Ownership implements AsyncDisposable {
       isOwner: (companyId) => takeOver.isOwner(companyId),
       // Never rejects.
       onMessage: (companyId, message) => void relay.relay(companyId, message),
-      onHeld: ({ companyId }) => this.#commands.serve(companyId),
+      onHeld: ({ companyId }) => this.#serve(companyId),
     });
+  }
+
+  /** What a session's owner listens to: its commands, and what others publish in its place. */
+  #serve(companyId: CompanyId): AsyncDisposable {
+    const serving = new AsyncDisposableStack();
+    serving.use(this.#commands.serve(companyId));
+    const onMessage = (message: LiveMessage) => {
+      if (!isByOwner(companyId, message)) this.#reconciler.lookAt(companyId);
+    };
+    serving.use(subscribeCompanyEvents(this.#options.bus, companyId, onMessage));
+    return serving;
   }
 
   #onLeaseHeld(change: 'joined' | 'renewed'): void {
@@ -208,3 +222,9 @@ export class Ownership implements AsyncDisposable {
 
 /** SQLSTATE of a table that is not there: the database was emptied, or another one was put in its place. */
 const UNDEFINED_TABLE = '42P01';
+
+/** Of this owner, or of another one, between whom the stream decides: anything but an event by hand and rubbish. */
+function isByOwner(companyId: CompanyId, { body }: LiveMessage): boolean {
+  const decoded = decodeEvent(companyId, body);
+  return decoded.ok && positionOf(decoded.event) !== undefined;
+}

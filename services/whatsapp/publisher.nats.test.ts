@@ -233,8 +233,18 @@ describe('reconciling', () => {
         readLastEvent: (companyId) => readLastEvent(watched.bus, companyId),
         readLastEventFromLeader: (companyId) => readLastEventFromLeader(watched.bus, companyId),
         instruments,
+        lookIntervalMs: 10,
       }),
     );
+  }
+
+  async function storeByHand(type: string): Promise<void> {
+    const event = { type, companyId: salon, timestamp: Date.now(), phoneNumber: account.phoneNumber };
+    await storeEvent(watched.bus, salon, Buffer.from(JSON.stringify(event)), 2000);
+  }
+
+  async function storedTypes(): Promise<string[]> {
+    return (await readStoredEvents(watched.bus, salon)).map((event) => decoded(event).type);
   }
 
   async function round(subject: Reconciler): Promise<Record<string, unknown>> {
@@ -276,6 +286,48 @@ describe('reconciling', () => {
       type: 'disconnected',
       seq: 2,
     });
+  });
+
+  test('a look answers what was published by hand, once for a burst of it', async () => {
+    const session = new PublishingSession();
+    await session.publish('disconnected');
+    const subject = reconciler(session);
+    for (const type of ['logged-out', 'failed']) {
+      await storeByHand(type);
+      subject.lookAt(salon);
+      subject.lookAt(parseCompanyId('962303'));
+    }
+    await waitFor(() => rounds().at(-1), { what: 'the end of a look' });
+    await waitFor(() => session.quiet, { what: 'the event to be stored' });
+    expect(rounds()).toEqual([expect.objectContaining({ cause: 'by-hand', checked: 1, republished: 1 })]);
+    expect(await storedTypes()).toEqual(['disconnected', 'logged-out', 'failed', 'disconnected']);
+  });
+
+  test('a look leaves a connected published by hand until something else is', async () => {
+    const session = new PublishingSession();
+    await session.publish('disconnected');
+    const subject = reconciler(session);
+    await storeByHand('connected');
+    subject.lookAt(salon);
+    await waitFor(() => rounds().length === 1, { what: 'the first look' });
+    expect(await storedTypes()).toEqual(['disconnected', 'connected']);
+    await storeByHand('linked');
+    subject.lookAt(salon);
+    await waitFor(() => rounds().length === 2 && session.quiet, { what: 'the second look' });
+    expect(await storedTypes()).toEqual(['disconnected', 'connected', 'linked', 'disconnected']);
+  });
+
+  test('a look that finds the session busy, or no stream to ask, comes again', async () => {
+    const session = new PublishingSession();
+    await session.publish('disconnected');
+    const subject = reconciler(session);
+    await storeByHand('logged-out');
+    await nats.kill();
+    await waitFor(() => !watched.bus.connected, { what: 'the connection to be lost' });
+    subject.lookAt(salon);
+    await waitFor(() => rounds().some(({ failed }) => failed === 1), { what: 'a look that fails' });
+    await nats.restart();
+    await waitFor(async () => (await storedTypes()).at(-1) === 'disconnected', { what: 'the correction' });
   });
 
   test('rubbish as the last message of a company is answered with the truth', async () => {

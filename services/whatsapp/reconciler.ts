@@ -2,6 +2,7 @@ import type { StoredEvent } from '../../shared/bus/last-event.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { decodeEvent, stateOf } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
+import { positionOf } from '../../shared/contract/position.ts';
 import { backoffMs } from '../../shared/lifecycle/backoff.ts';
 import type { Instruments } from './instruments.ts';
 import type { Session } from './session/session.ts';
@@ -18,13 +19,18 @@ export interface ReconcilerOptions {
   readonly instruments: Instruments;
   /** Between two rounds, in ms; up to a fifth is taken off at random. */
   readonly intervalMs?: number;
+  /** Between two looks at companies for which somebody else published, in ms. */
+  readonly lookIntervalMs?: number;
 }
 
 const CONCURRENCY = 50;
+/** Longer than the stream needs to store what was just delivered; and a publisher that repeats itself is answered once in it. */
+const LOOK_INTERVAL_MS = 1000;
 const RETRY = { baseMs: 500, maxMs: 30_000 };
 
 /** What a round found for one session. */
-type Finding = 'same' | 'busy' | 'republished';
+type Finding = 'same' | 'busy' | 'republished' | 'failed';
+type Agreement = (session: ReconciledSession, stored: StoredEvent) => boolean;
 
 /**
  * Keeps the stream equal to what this process holds: compares every session with the last event of its company and
@@ -37,6 +43,9 @@ export class Reconciler implements AsyncDisposable {
   #running: Promise<void> | undefined;
   #again: string | undefined;
   #failures = 0;
+  #suspects = new Set<CompanyId>();
+  #lookTimer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: ReconcilerOptions) {
@@ -54,10 +63,23 @@ export class Reconciler implements AsyncDisposable {
     });
   }
 
+  /**
+   * Somebody else published for the company: its session alone is compared a moment later, once for any number of calls.
+   * A `connected` published by hand is left as it is; only a round answers it. Never throws.
+   */
+  lookAt(companyId: CompanyId): void {
+    if (this.#stopped) return;
+    this.#suspects.add(companyId);
+    this.#lookTimer ??= setTimeout(() => {
+      this.#looking = this.#look();
+    }, this.#options.lookIntervalMs ?? LOOK_INTERVAL_MS);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#running;
+    clearTimeout(this.#lookTimer);
+    await Promise.all([this.#running, this.#looking]);
   }
 
   async #run(): Promise<void> {
@@ -68,31 +90,46 @@ export class Reconciler implements AsyncDisposable {
   }
 
   async #round(cause: string): Promise<void> {
-    const sessions = [...this.#options.sessions()];
-    const checked = sessions.length;
-    let republished = 0;
-    let failed = 0;
+    const findings = await this.#compare(cause, [...this.#options.sessions()], agrees);
+    this.#failures = [...findings.values()].includes('failed') ? this.#failures + 1 : 0;
+  }
+
+  async #look(): Promise<void> {
+    const suspects = this.#suspects;
+    this.#suspects = new Set();
+    const sessions = this.#options.sessions().filter(({ companyId }) => suspects.has(companyId));
+    const findings = await this.#compare('by-hand', sessions, agreesOrHolds);
+    this.#lookTimer = undefined;
+    const undecided = [...findings].filter(([, finding]) => finding === 'busy' || finding === 'failed');
+    for (const companyId of [...this.#suspects, ...undecided.map(([session]) => session.companyId)]) {
+      this.lookAt(companyId);
+    }
+  }
+
+  async #compare(
+    cause: string,
+    sessions: ReconciledSession[],
+    agreement: Agreement,
+  ): Promise<ReadonlyMap<ReconciledSession, Finding>> {
+    const findings = new Map<ReconciledSession, Finding>();
     const work = async () => {
       for (let session = sessions.shift(); session && !this.#stopped; session = sessions.shift()) {
-        try {
-          if ((await this.#check(session)) === 'republished') republished += 1;
-        } catch {
-          // Counted, and the next round comes soon: the stream does not answer, which the connection reports itself.
-          failed += 1;
-        }
+        // Counted, and looked at again soon: the stream does not answer, which the connection reports itself.
+        findings.set(session, await this.#check(session, agreement).catch(() => 'failed' as const));
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, work));
-    this.#failures = failed > 0 ? this.#failures + 1 : 0;
-    this.#options.instruments.reconciled(cause, checked, republished, failed);
+    const count = (wanted: Finding) => [...findings.values()].filter((finding) => finding === wanted).length;
+    this.#options.instruments.reconciled(cause, findings.size, count('republished'), count('failed'));
+    return findings;
   }
 
-  async #check(session: ReconciledSession): Promise<Finding> {
+  async #check(session: ReconciledSession, agreement: Agreement): Promise<Finding> {
     for (const read of [this.#options.readLastEvent, this.#options.readLastEventFromLeader]) {
       if (!session.quiet || !session.lastEvent) return 'busy';
       const stored = await read(session.companyId);
       if (!session.quiet) return 'busy';
-      if (stored && agrees(session, stored)) return 'same';
+      if (stored && agreement(session, stored)) return 'same';
     }
     session.republish();
     return 'republished';
@@ -113,8 +150,15 @@ export class Reconciler implements AsyncDisposable {
 function agrees({ companyId, lastEvent }: ReconciledSession, { body }: StoredEvent): boolean {
   const decoded = decodeEvent(companyId, body);
   if (!decoded.ok || !lastEvent) return false;
-  if (decoded.event.id !== undefined) return decoded.event.id === lastEvent.id;
+  if (positionOf(decoded.event)) return decoded.event.id === lastEvent.id;
   return saysTheSame(decoded.event, lastEvent);
+}
+
+/** As `agrees`; and an operator who says `connected` by hand knows better for now. */
+function agreesOrHolds(session: ReconciledSession, stored: StoredEvent): boolean {
+  const decoded = decodeEvent(session.companyId, stored.body);
+  const isHeld = decoded.ok && positionOf(decoded.event) === undefined && decoded.event.type === 'connected';
+  return isHeld || agrees(session, stored);
 }
 
 function saysTheSame(a: SessionEvent, b: SessionEvent): boolean {

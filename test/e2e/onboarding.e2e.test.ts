@@ -11,6 +11,7 @@ const OTHER_SALON = '962303';
 const SALON_BY_HAND = '962305';
 const SALON_WHILE_DOWN = '962306';
 const SALON_BY_CODE = '962307';
+const SALON_CORRECTED = '962308';
 
 let browser: Browser;
 let system: System;
@@ -35,6 +36,18 @@ async function untilState(page: Page, state: string): Promise<void> {
   await page.locator(`[data-state="${state}"]`).waitFor({ timeout: 60_000 });
 }
 
+/** Answers every state that the page shows from now on, however briefly. */
+async function recordStates(page: Page): Promise<() => Promise<string[]>> {
+  const recording = await page.evaluateHandle(() => {
+    const states: string[] = [];
+    const main = document.querySelector<HTMLElement>('#page');
+    const record = () => states.push(main?.dataset['state'] ?? '');
+    if (main) new MutationObserver(record).observe(main, { attributeFilter: ['data-state'] });
+    return states;
+  });
+  return () => recording.jsonValue();
+}
+
 /** Scans with the simulator's phone page what a person sees: the QR comes from the pixels of the onboarding page. */
 async function scanWithPhone(qr: string): Promise<void> {
   const phone = await browser.newPage();
@@ -49,12 +62,12 @@ async function scanWithPhone(qr: string): Promise<void> {
 }
 
 /** What an operator publishes by hand: core NATS, no header, the four legacy fields. */
-async function publishByHand(salonId: string): Promise<void> {
+async function publishByHand(salonId: string, type = 'connected'): Promise<void> {
   const nats = await connect({ servers: system.natsUrl });
   const companyId = `company_${salonId}`;
   nats.publish(
     `whatsapp.events.${companyId}`,
-    JSON.stringify({ type: 'connected', companyId, phoneNumber: '79990000001', timestamp: 1_764_870_000_000 }),
+    JSON.stringify({ type, companyId, phoneNumber: '79990000001', timestamp: 1_764_870_000_000 }),
   );
   await nats.drain();
 }
@@ -83,6 +96,15 @@ describe('a connected event published by hand', () => {
     await untilState(page, 'connected');
     await page.close();
   });
+});
+
+test('any other state published by hand gives way to what is true, on the open page', async () => {
+  const page = await openOnboarding(SALON_CORRECTED);
+  await untilState(page, 'qr');
+  const states = await recordStates(page);
+  await publishByHand(SALON_CORRECTED, 'logged-out');
+  await waitFor(async () => (await states()).join(' ').includes('logged-out qr'), { what: 'the QR to be back' });
+  await page.close();
 });
 
 describe('a salon links its WhatsApp', () => {

@@ -2,14 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../services/whatsapp/store/database.ts';
 import { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import { askJetStream } from '../../shared/bus/jetstream-api.ts';
+import { storeEvent } from '../../shared/bus/store-event.ts';
 import { parseCompanyId, type CompanyId } from '../../shared/contract/company-id.ts';
 import { EVENTS_STREAM } from '../../shared/contract/subjects.ts';
-import { testEvent } from '../harness/bus.ts';
+import { readStoredEvents, testEvent, textOf } from '../harness/bus.ts';
 import { LinkingSystem, TEST_PHONES, lidOfPhone } from '../harness/linking-system.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 let system: LinkingSystem;
 let used = 0;
+
+const LOOK = 'states compared with the stream';
 
 /** A company and a phone that no other test of this file uses. */
 function pair(): { salon: CompanyId; phone: string } {
@@ -190,6 +193,36 @@ describe('with the QR times of WhatsApp', () => {
     const { event } = await system.event(salon, 'connected', 2);
     expect(event).toMatchObject({ republished: true, occurredAt, state: 'connected', phoneNumber: phone });
     await waitFor(async () => (await system.stored(salon))?.id === event.id, { what: 'the event in the new stream' });
+  });
+
+  test('what others publish over a live session is answered by its owner, except a connected', async () => {
+    const { salon, phone } = pair();
+    await system.command(salon, 'start');
+    const { event: qr } = await system.event(salon, 'qr');
+    const byHand = async (event: object) => {
+      const body = { companyId: salon, timestamp: Date.now(), ...event };
+      return await storeEvent(system.bus, salon, Buffer.from(JSON.stringify(body)), 2000);
+    };
+    await byHand({ type: 'logged-out', reason: 'by hand' });
+    expect((await system.event(salon, 'qr', 2)).event).toMatchObject({
+      republished: true,
+      epoch: qr.epoch,
+      seq: qr.seq + 1,
+      occurredAt: qr.occurredAt,
+      qr: { text: qr.qr.text, expiresAt: qr.qr.expiresAt },
+    });
+    const answered = () => system.logs.filter((line) => line.msg === LOOK && line['cause'] === 'by-hand').length;
+    const before = answered();
+    await byHand({ type: 'connected', phoneNumber: phone });
+    await waitFor(() => answered() > before, { what: 'the owner to look' });
+    const stored = (await readStoredEvents(system.bus, salon)).map((message) => JSON.parse(textOf(message)) as object);
+    expect(stored.map((event) => 'type' in event && event.type)).toEqual([
+      'starting',
+      'qr',
+      'logged-out',
+      'qr',
+      'connected',
+    ]);
   });
 
   test('the overview names states and no full phone number', async () => {
