@@ -103,6 +103,13 @@ export class GatewayUnderTest implements AsyncDisposable {
     return new GatewayUnderTest(service, nats, log);
   }
 
+  /** As `start`, with nothing in the stream: what the last test published there is none of this one's. */
+  static async startEmpty(natsUrl: string, options?: GatewayUnderTestOptions): Promise<GatewayUnderTest> {
+    const gateway = await GatewayUnderTest.start(natsUrl, options);
+    await (await gateway.nats.jetstreamManager()).streams.purge('WHATSAPP_EVENTS');
+    return gateway;
+  }
+
   /** A browser with a valid token of the salon, unless `auth` brings another. Not yet connected. */
   async open(
     salonId: string | number,

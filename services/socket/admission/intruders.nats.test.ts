@@ -30,10 +30,7 @@ afterAll(() => server?.stop());
 
 async function start(options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
   stack = new AsyncDisposableStack();
-  const gateway = stack.use(await GatewayUnderTest.start(server.url, options));
-  // The last test's events are none of this one's.
-  await (await gateway.nats.jetstreamManager()).streams.purge('WHATSAPP_EVENTS');
-  return gateway;
+  return stack.use(await GatewayUnderTest.startEmpty(server.url, options));
 }
 
 function refusalOf(browser: TestBrowser): Promise<Error & { data?: { code?: string } }> {
