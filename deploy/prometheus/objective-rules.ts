@@ -55,7 +55,7 @@ const INDICATORS: Readonly<Record<ObjectiveName, Indicator>> = {
     alert: 'DeliveryBurn',
     summary: 'Events do not reach browsers',
     description:
-      '{{ $value | humanizePercentage }} of events for open pages were dropped, failed or had to be found by the audit. Look at the outcomes on the socket dashboard.',
+      '{{ $value | humanizePercentage }} of messages for open pages were no events, failed or had to be found by the audit. Look at the outcomes on the socket dashboard.',
   },
   canary: {
     bad: (per) => orNothing(`sum(${per(lost)})`),

@@ -168,7 +168,7 @@ const flow: Section = {
     timeseries({
       title: 'Not delivered, and why',
       description:
-        'dropped and error are lost to live delivery and spend the budget. duplicate and stale are the system doing its duty: nobody was shown them. invalid events are somebody’s faulty publisher.',
+        'dropped and error spend the budget: what open pages waited for was no event (the invalid lines say why), or its emit failed. duplicate and stale are the system doing its duty: nobody is to see them. invalid without dropped had no audience.',
       width: 8,
       unit: 'ops',
       queries: [

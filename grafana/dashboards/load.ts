@@ -40,7 +40,8 @@ export const load: DashboardSpec = {
         }),
         stat({
           title: 'Lost now',
-          description: 'dropped and error a second. Anything but 0 makes the run a failure, whatever its latency.',
+          description:
+            'No event, or a failed emit, a second. Anything but 0 makes the run a failure, whatever its latency.',
           width: 6,
           unit: 'ops',
           queries: [

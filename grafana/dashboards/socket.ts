@@ -49,7 +49,7 @@ export const socket: DashboardSpec = {
         timeseries({
           title: 'What became of events',
           description:
-            'no_audience is normal: nobody waits for most companies here. dropped or error: look at the log of the instance; they spend the delivery budget.',
+            'no_audience is normal: nobody waits for most companies here. duplicate and stale are doing its duty. dropped is no event although pages wait for it, see beside; error is a failed emit, see the log of the instance. Both spend the delivery budget.',
           width: 8,
           unit: 'ops',
           queries: [{ expr: perSecond('socket_events_total', { by: ['outcome'] }), legend: '{{outcome}}' }],

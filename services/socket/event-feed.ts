@@ -7,6 +7,7 @@ import type { SocketInstruments } from './instruments.ts';
 import type { Room, Rooms } from './rooms.ts';
 import { liveExpiry } from './screen/expiry.ts';
 import type { Screen } from './screen/screen.ts';
+import { seenPositionOf } from './screen/session-emits.ts';
 import { traceDelivery } from './telemetry/delivery-trace.ts';
 import { hashOfBody } from './upstream/stored-state.ts';
 
@@ -45,7 +46,7 @@ export class EventFeed {
     const receivedUs = clock.wallMicros();
     const decoded = decodeEvent(companyId, message.body);
     if (!decoded.ok) {
-      instruments.invalid(decoded.reason, decoded.detail, companyId);
+      instruments.dropped(companyId, decoded.reason, decoded.detail);
       return;
     }
     const { event } = decoded;
@@ -60,9 +61,15 @@ export class EventFeed {
     const { clock, instruments, screen, streamCreatedAtMs } = this.#options;
     const { companyId, size: roomSize } = room;
     try {
+      const shown = { event, expiry: liveExpiry(event, clock.monotonicMs()), stream: streamCreatedAtMs() };
+      if (room.aheadOf(seenPositionOf(shown)).length === roomSize) {
+        screen.show(room, shown);
+        instruments.notShown(event, 'stale');
+        return;
+      }
       traceDelivery({ companyId, event, roomSize, header: (name) => message.header(name) }, (exemplar) => {
         const startedUs = clock.wallMicros();
-        screen.show(room, { event, expiry: liveExpiry(event, clock.monotonicMs()), stream: streamCreatedAtMs() });
+        screen.show(room, shown);
         instruments.emitted(event, { receivedUs, startedUs, endedUs: clock.wallMicros(), roomSize, exemplar });
       });
     } catch (error) {

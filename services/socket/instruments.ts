@@ -1,7 +1,7 @@
 import { reservedRangeOf, type CompanyId } from '../../shared/contract/company-id.ts';
 import { INVALID_REASONS, stateOf, type InvalidReason } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
-import { eventLabel } from '../../shared/contract/metrics.ts';
+import { EVENT_LABELS, eventLabel, type EventOutcome } from '../../shared/contract/metrics.ts';
 import { isTerminal } from '../../shared/contract/session-state.ts';
 import { EVENTS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import type { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
@@ -80,6 +80,8 @@ export class SocketInstruments {
     );
     // Rates and alerts need the series before the first one.
     for (const reason of INVALID_REASONS) this.#invalid.inc({ reason }, 0);
+    for (const event of EVENT_LABELS) this.#events.inc({ event, outcome: 'error', synthetic: 'false' }, 0);
+    for (const synthetic of ['true', 'false']) this.#events.inc({ event: 'other', outcome: 'dropped', synthetic }, 0);
     this.#negative.inc(0);
     for (const reason of ['audit', 'gap', 'reconnect', 'join']) this.#repairs.inc({ reason }, 0);
   }
@@ -88,6 +90,13 @@ export class SocketInstruments {
   noAudience(companyId: CompanyId): void {
     this.#processing.consumed();
     this.#noAudience[reservedRangeOf(companyId) === undefined ? 'customer' : 'synthetic'].inc();
+  }
+
+  /** As `invalid`, where browsers wait for what it was to say. */
+  dropped(companyId: CompanyId, reason: InvalidReason, detail: string): void {
+    const synthetic = String(reservedRangeOf(companyId) !== undefined);
+    this.#events.inc({ event: 'other', outcome: 'dropped', synthetic });
+    this.invalid(reason, detail, companyId);
   }
 
   /** A message that is no event. The detail repeats nothing from its body. */
@@ -109,7 +118,7 @@ export class SocketInstruments {
   /** Emitted to the browsers of its room as it arrived. */
   emitted(event: SessionEvent, delivery: LiveDelivery): void {
     const synthetic = String(event.synthetic === true);
-    this.#events.inc({ event: eventLabel(event.type), outcome: 'emitted', synthetic });
+    this.#count(event, 'emitted');
     const { receivedUs, startedUs, endedUs, exemplar } = delivery;
     this.#processing.consumed();
     this.#processing.processed(lagBetween(receivedUs, endedUs).seconds);
@@ -132,12 +141,12 @@ export class SocketInstruments {
   /** Repeated, older than what the page shows, or against an operator's word: nobody was shown it. */
   notShown(event: SessionEvent, outcome: 'duplicate' | 'stale'): void {
     this.#processing.consumed();
-    this.#events.inc({ event: eventLabel(event.type), outcome, synthetic: String(event.synthetic === true) });
+    this.#count(event, outcome);
   }
 
   emitFailed(event: SessionEvent, error: unknown): void {
     this.#failedProcessing.consumed();
-    this.#events.inc({ event: eventLabel(event.type), outcome: 'error', synthetic: String(event.synthetic === true) });
+    this.#count(event, 'error');
     this.#logger.error({ err: error, 'company.id': event.companyId, event: event.type }, 'an emit failed');
   }
 
@@ -203,6 +212,10 @@ export class SocketInstruments {
 
   clockOffset(offsetMs: number): void {
     this.#clockOffset.set({ peer: 'whatsapp' }, offsetMs / 1000);
+  }
+
+  #count({ type, synthetic }: SessionEvent, outcome: EventOutcome): void {
+    this.#events.inc({ event: eventLabel(type), outcome, synthetic: String(synthetic === true) });
   }
 
   #observeConnect(

@@ -143,7 +143,34 @@ export type MetricNameOf<Kind extends MetricDefinition['type']> = {
 }[MetricName];
 
 /** The `event` label: the few types worth a series of their own. */
-export type EventLabel = 'connected' | 'disconnected' | 'qr' | 'pairing_code' | 'linked' | 'logged_out' | 'other';
+export const EVENT_LABELS = [
+  'connected',
+  'disconnected',
+  'qr',
+  'pairing_code',
+  'linked',
+  'logged_out',
+  'other',
+] as const;
+export type EventLabel = (typeof EVENT_LABELS)[number];
+
+/**
+ * What became of a message for a company at a gateway: the `outcome` label of `socket_events_total`.
+ *
+ * - `emitted`: handed to the connections of its room. A browser that does not read is cut off by itself, is counted as
+ *   `slow_reader` of `socketio_disconnections_total`, and is shown the newest state when it is back.
+ * - `no_audience`: nobody here waits for the company. The body is not read, so `event` is `other`.
+ * - `duplicate`, `stale`: repeated; older than what all of its browsers have seen, or held back by an operator's
+ *   `connected`. Nobody is to see it.
+ * - `dropped`: browsers wait, and it is no event: too large, no JSON, against the schema. `event` is `other`;
+ *   `socket_invalid_events_total` has the reason.
+ * - `error`: the emission failed.
+ *
+ * What NATS throws away for a client that reads too slowly never arrives, and nobody is told how much it was: the rooms
+ * are read again, and what they had missed is counted in `event_feed_repairs_total`.
+ */
+export const EVENT_OUTCOMES = ['emitted', 'no_audience', 'duplicate', 'stale', 'dropped', 'error'] as const;
+export type EventOutcome = (typeof EVENT_OUTCOMES)[number];
 
 export function eventLabel(type: string): EventLabel {
   switch (type) {

@@ -93,6 +93,20 @@ const OUTAGE: Case = {
   ],
 };
 
+/** A faulty publisher: every hundredth message for an open page is no event. */
+const POISON: Case = {
+  when: 'pages wait for what is no event',
+  deviations: [
+    [recorded('socket_events_total', { ...OF_CUSTOMERS, outcome: 'emitted' }), `0+${PER_MINUTE}x5000`],
+    [
+      recorded('socket_events_total', { event: 'other', outcome: 'dropped', synthetic: 'false' }),
+      `0+${PER_MINUTE / 100}x5000`,
+    ],
+  ],
+};
+/** What has an objective's own ways to fire. */
+const ALSO_FIRES: Partial<Record<ObjectiveName, readonly Case[]>> = { connect_latency: [OUTAGE], delivery: [POISON] };
+
 function burnCases(alert: string, slo: ObjectiveName): readonly AlertCase[] {
   const budget = PER_MINUTE * (1 - OBJECTIVES[slo].objective);
   const at = (factor: number) => ({
@@ -105,7 +119,7 @@ function burnCases(alert: string, slo: ObjectiveName): readonly AlertCase[] {
     ...cases(alert, 'critical', {
       atMinutes: 70,
       stepMinutes: 2,
-      fires: [at(slow.factor + 1), ...(slo === 'connect_latency' ? [OUTAGE] : [])],
+      fires: [at(slow.factor + 1), ...(ALSO_FIRES[slo] ?? [])],
       quiet: [at(slow.factor - 1), ...(slo === 'connect_latency' ? [RARE] : [])],
     }),
     ...cases(alert, 'warning', {

@@ -1,3 +1,4 @@
+import { EVENT_OUTCOMES } from '../../../shared/contract/metrics.ts';
 import { mergeLatencies, percentileCurve, toPercentiles, type Percentiles } from '../generator/latencies.ts';
 import { agreeWithinABucket, countOf, meanMsOf, quantileMs, type BucketHistogram } from '../measures/exposition.ts';
 import type { Observation } from '../measures/observation.ts';
@@ -185,10 +186,9 @@ function toDuration(histogram: BucketHistogram): ServerDuration {
 }
 
 function toCounters(observation: Observation): Readonly<Record<string, number>> {
-  const outcomes = ['emitted', 'no_audience', 'duplicate', 'stale', 'error'];
   return {
     ...Object.fromEntries(
-      outcomes.map((outcome) => [
+      EVENT_OUTCOMES.map((outcome) => [
         `events ${outcome}`,
         observation.counter('socket_events_total', { outcome, ...SYNTHETIC }),
       ]),
