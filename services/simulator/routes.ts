@@ -61,7 +61,8 @@ export interface RouteParts {
  * `status` `sent`, `delivered` or `read`; `address` is `lid` (default) or `pn`: which addresses the message names. Times are in ms since the epoch. The scenarios are those of `scenarios.ts`; the name
  * `normal` ends a selection. Requests of other web pages are refused with 403 `CROSS_SITE`, and with 421 `HOST_REFUSED` when
  * they come under a name that is not this machine's. Other codes of refusals: 400 `BAD_BODY`, `PHONE_INVALID`, `QR_INVALID`, `CODE_INVALID`, `MESSAGE_INVALID`,
- * `SCENARIO_UNKNOWN`, `SCENARIO_PARAM_INVALID`, `SCENARIO_SCOPE_INVALID`; 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`,
+ * `SCENARIO_UNKNOWN`, `SCENARIO_PARAM_INVALID`, `SCENARIO_SCOPE_INVALID`, `SCENARIO_COMPANY_AMBIGUOUS` (its connections
+ * cannot be told from another company's on the same phone); 404 `PHONE_UNKNOWN`, `DEVICE_UNKNOWN`,
  * `QR_UNKNOWN`, `CODE_NOT_REQUESTED`, `MESSAGE_UNKNOWN`; 409 `PHONE_EXISTS`, `QR_MISMATCH`, `CODE_WRONG`, `PASSKEY_REQUIRED`,
  * `DEVICE_OFFLINE`, `LINK_REFUSED` (the client did not accept the link); 410 `QR_EXPIRED`, `QR_USED`, `CODE_EXPIRED`;
  * 504 `LINK_TIMEOUT`.

@@ -35,6 +35,8 @@ export interface ConnectionFacts {
 /** Tells whose a connection is. */
 export interface Companies {
   companiesOf(facts: ConnectionFacts): readonly string[];
+  /** Companies that the connections of this one cannot be told from. */
+  rivalsOf(companyId: string): readonly string[];
 }
 
 interface Selection {
@@ -65,12 +67,13 @@ export class ScenarioDesk {
 
   /**
    * Replaces what was selected for that scope, for connections that exist, too.
-   * @throws ScenarioError SCENARIO_UNKNOWN, SCENARIO_PARAM_INVALID, SCENARIO_SCOPE_INVALID
+   * @throws ScenarioError SCENARIO_UNKNOWN, SCENARIO_PARAM_INVALID, SCENARIO_SCOPE_INVALID, SCENARIO_COMPANY_AMBIGUOUS
    */
   select({ scope, name, params, times }: SelectionRequest): void {
     const key = keyOf(scope);
     const selection = name === 'normal' ? undefined : toSelection({ scope, name, params, times });
     if (selection && !('default' in scope)) requireIdentity(name, selection.behaviour);
+    if (selection && 'company' in scope) this.#requireDistinct(scope.company);
     if (selection && !this.#selections.has(key) && this.#selections.size >= MAX_SELECTIONS) {
       throw new ScenarioError('SCENARIO_SCOPE_INVALID', `no more than ${MAX_SELECTIONS} selections`);
     }
@@ -119,6 +122,15 @@ export class ScenarioDesk {
     return keys
       .map((key) => this.#selections.get(key))
       .find((found) => found && (found === current || (found.left > 0 && concerns(found.behaviour, facts.purpose))));
+  }
+
+  #requireDistinct(company: string): void {
+    const rivals = this.#companies.rivalsOf(company);
+    if (rivals.length === 0) return;
+    throw new ScenarioError(
+      'SCENARIO_COMPANY_AMBIGUOUS',
+      `${company} shares its phone with ${rivals.slice(0, 3).join(', ')}, and whose connection is whose cannot be told; select it for the phone, or link ${company} again by QR`,
+    );
   }
 
   #hasCompanies(): boolean {

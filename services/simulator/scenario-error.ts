@@ -1,5 +1,9 @@
 /** A scenario cannot be selected; the stable codes of the control API. */
-export type ScenarioErrorCode = 'SCENARIO_UNKNOWN' | 'SCENARIO_PARAM_INVALID' | 'SCENARIO_SCOPE_INVALID';
+export type ScenarioErrorCode =
+  | 'SCENARIO_UNKNOWN'
+  | 'SCENARIO_PARAM_INVALID'
+  | 'SCENARIO_SCOPE_INVALID'
+  | 'SCENARIO_COMPANY_AMBIGUOUS';
 
 export class ScenarioError extends Error {
   readonly code: ScenarioErrorCode;

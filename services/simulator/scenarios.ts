@@ -8,8 +8,9 @@ import type { Behaviour } from './behaviour.ts';
  * The URL comes before the company, the company before the phone, the phone before the default. Chosen with `times`, it
  * serves that many connections. It acts on connections that exist, too.
  *
- * The server knows whose a connection is only by and by. A linked device is recognised at its login, by its noise key. A new
- * one is nobody's until its company's QR was seen on NATS, or a phone has scanned it: from then on its company's, or its
+ * The server knows whose a connection is only by and by. A linked device is recognised at its login, by its noise key, and
+ * is its company's by the QR that was seen on NATS, or because only one company without such a QR has its phone; of
+ * several on one phone it is nobody's, and their scenarios are refused. A new one is nobody's until its company's QR was seen on NATS, or a phone has scanned it: from then on its company's, or its
  * phone's, scenario holds. Nothing can be known before the handshake: `refused`, and `mute` from `connect`, are chosen for
  * everybody or by URL.
  *

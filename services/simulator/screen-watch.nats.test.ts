@@ -138,6 +138,31 @@ describe('a company’s scenario', () => {
     );
     expect(ending).toBe(503);
   });
+
+  test('is refused while another company on the same phone cannot be told from it, and hits neither', async () => {
+    const { nats, whatsApp, stack } = await setUp();
+    await using _ = stack;
+    const other = await whatsApp.link(ANNA);
+    select(whatsApp, 'forbidden');
+    for (const company of [COMPANY, 'company_8']) {
+      await publish(nats.url, company, { type: 'connected', phoneNumber: ANNA });
+    }
+    const refusal = () => {
+      try {
+        select(whatsApp, 'forbidden');
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(await waitFor(refusal, { what: 'both companies to be known' })).toMatchObject({
+      code: 'SCENARIO_COMPANY_AMBIGUOUS',
+      message: expect.stringContaining('company_8') as unknown,
+    });
+    await whatsApp.logIn(other);
+    await publish(nats.url, 'company_8', { type: 'logged-out', phoneNumber: ANNA });
+    await waitFor(() => refusal() === undefined, { what: 'the company to be alone with the phone' });
+  });
 });
 
 test('a simulator that starts later shows what the salons show already, and not what has expired', async () => {

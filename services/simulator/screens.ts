@@ -1,4 +1,4 @@
-import { decodeEvent } from '../../shared/contract/decode-event.ts';
+import { decodeEvent, stateOf } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import { comparePositions, positionOf } from '../../shared/contract/position.ts';
 import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
@@ -49,13 +49,25 @@ export class Screens implements Companies {
       .filter((screen) => this.#isOn(screen));
   }
 
-  companiesOf({ noiseKey, phone }: ConnectionFacts): readonly string[] {
+  /**
+   * A linked device whose QR was not seen here is that of the one company without a seen QR which says that it is linked to
+   * the phone: every other company that says so is known by a QR of its own. Of several it is nobody's.
+   */
+  companiesOf({ purpose, noiseKey, phone }: ConnectionFacts): readonly string[] {
     const key = noiseKey?.toString('base64');
-    const companies = [...this.#companies];
-    const byKey = companies.filter(([, { noiseKeys }]) => key !== undefined && noiseKeys.includes(key));
-    // Without a QR to know it by, a connection is that of the companies which say that they are linked to its phone.
-    const found = byKey.length > 0 ? byKey : companies.filter(([, { event }]) => event.phoneNumber === (phone ?? ''));
-    return found.map(([companyId]) => companyId);
+    const byKey = [...this.#companies].filter(([, { noiseKeys }]) => key !== undefined && noiseKeys.includes(key));
+    if (byKey.length > 0) return byKey.map(([companyId]) => companyId);
+    if (purpose === 'linking' || phone === undefined) return [];
+    const byPhone = this.#knownByPhoneAlone(phone);
+    return byPhone.length === 1 ? byPhone : [];
+  }
+
+  /** The companies that the connections of this one cannot be told from. */
+  rivalsOf(companyId: string): readonly string[] {
+    const company = this.#companies.get(companyId);
+    const phone = company && linkedPhoneOf(company.event);
+    const alike = phone === undefined ? [] : this.#knownByPhoneAlone(phone);
+    return alike.includes(companyId) ? alike.filter((other) => other !== companyId) : [];
   }
 
   /** Takes any message of the events subjects; what is no session event, or older than what was seen, changes nothing. */
@@ -69,11 +81,17 @@ export class Screens implements Companies {
     this.#companies.delete(companyId);
     this.#companies.set(companyId, {
       event: decoded.event,
-      noiseKeys: addKeyOf(decoded.event, known?.noiseKeys ?? []),
+      noiseKeys: toKeys(decoded.event, known?.noiseKeys ?? []),
     });
     const [oldest] = this.#companies.keys();
     if (oldest !== undefined && this.#companies.size > MAX_COMPANIES) this.#companies.delete(oldest);
     this.#onNews();
+  }
+
+  #knownByPhoneAlone(phone: string): string[] {
+    return [...this.#companies]
+      .filter(([, { event, noiseKeys }]) => noiseKeys.length === 0 && linkedPhoneOf(event) === phone)
+      .map(([companyId]) => companyId);
   }
 
   #isOn({ expiresAt }: Screen): boolean {
@@ -95,7 +113,15 @@ function isOlder(event: SessionEvent, than: SessionEvent): boolean {
   return position !== undefined && known !== undefined && comparePositions(position, known) < 0;
 }
 
-function addKeyOf({ qr }: SessionEvent, keys: readonly string[]): readonly string[] {
+/** After an end without return the device is gone from the phone. */
+function linkedPhoneOf(event: SessionEvent): string | undefined {
+  const state = stateOf(event);
+  return state === 'logged-out' || state === 'failed' ? undefined : event.phoneNumber;
+}
+
+function toKeys({ qr, code }: SessionEvent, keys: readonly string[]): readonly string[] {
+  // Who links by code is another client than the one that showed QRs before.
+  if (code) return [];
   const key = qr && noiseKeyOf(qr.text);
   if (key === undefined || keys.includes(key)) return keys;
   return [...keys, key].slice(-MAX_NOISE_KEYS);
