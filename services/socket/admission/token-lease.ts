@@ -1,4 +1,5 @@
 import type { TokenRefreshReply } from '../../../shared/contract/socket-events.ts';
+import { LONGEST_TIMER_MS } from '../../../shared/lifecycle/longest-timer.ts';
 import type { Identity } from '../auth.ts';
 import type { MarketplaceSocket } from './marketplace-socket.ts';
 
@@ -9,9 +10,6 @@ export interface TokenLeaseOptions {
   readonly renew: (socket: MarketplaceSocket, token: string | undefined) => Promise<Identity>;
   readonly onExpired: () => void;
 }
-
-/** `setTimeout` fires at once beyond this. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Ends a connection with its token, unless the browser sends a fresh one of the same salon before. */
 export function holdToken(socket: MarketplaceSocket, { left, renew, onExpired }: TokenLeaseOptions): void {

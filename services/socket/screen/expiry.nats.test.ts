@@ -61,6 +61,19 @@ describe('a live QR', () => {
     expect(await browser.got('qr-update')).toMatchObject({ expiresIn: 60 });
   });
 
+  test('that lives longer than a timer can wait is shown once', async () => {
+    salon += 1;
+    const gateway = await start();
+    const browser = await gateway.join(salon);
+    await gateway.publishEvent(qrEvent(1, { ttlMs: 2 ** 31 }));
+    await gateway.publishEvent(qrEvent(2, { ttlMs: Number.MAX_SAFE_INTEGER }));
+    await browser.got('qr-update', 2);
+    await gateway.publishEvent(ownerEvent(salon + 500, 'linked', { epoch, seq: 1 }));
+    const marker = await gateway.join(salon + 500);
+    await marker.showing('linked');
+    expect(browser.payloads('qr-update')).toHaveLength(2);
+  });
+
   test('that the next one follows is not missed on the page', async () => {
     salon += 1;
     const gateway = await start();

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../../../shared/lifecycle/longest-timer.ts';
 import type { Room, Viewer } from '../rooms.ts';
 import type { Emitter } from './emitter.ts';
 import { nextExpiryMs } from './expiry.ts';
@@ -94,6 +95,7 @@ export class Screen implements Disposable {
   }
 
   #later(room: Room, ms: number, run: () => void): void {
-    this.#awaited.set(room, { shown: room.shown, timer: setTimeout(run, Math.max(1, Math.ceil(ms))) });
+    const delayMs = Math.min(Math.max(1, Math.ceil(ms)), LONGEST_TIMER_MS);
+    this.#awaited.set(room, { shown: room.shown, timer: setTimeout(run, delayMs) });
   }
 }
