@@ -50,7 +50,7 @@ export const socket: DashboardSpec = {
           title: 'What became of events',
           description:
             'no_audience is normal: nobody waits for most companies here. duplicate and stale are doing its duty. dropped is no event although pages wait for it, see beside; error is a failed emit, see the log of the instance. Both spend the delivery budget.',
-          width: 8,
+          width: 6,
           unit: 'ops',
           queries: [{ expr: perSecond('socket_events_total', { by: ['outcome'] }), legend: '{{outcome}}' }],
           links: [{ dashboard: 'connect' }, { dashboard: 'runbooks', panel: 'DeliveryBurn' }],
@@ -59,15 +59,27 @@ export const socket: DashboardSpec = {
           title: 'Invalid events',
           description:
             'Messages on the events subjects that are no event, by reason. Somebody publishes by hand or a version is too new: the log names the company and the fault.',
-          width: 8,
+          width: 6,
           unit: 'ops',
           queries: [{ expr: perSecond('socket_invalid_events_total', { by: ['reason'] }), legend: '{{reason}}' }],
+        }),
+        timeseries({
+          title: 'Receipt of final states',
+          description:
+            'By the browsers’ own word. acknowledged is the end of a connect. retried: no answer in time, sent again; some are people’s networks. missing: connected, and never answered, three times: that salon looks at an old page. Only one instance: restart it; all, after a release: the page is broken, take it back. The log line "never acknowledged" names the salons.',
+          width: 6,
+          unit: 'ops',
+          queries: [{ expr: perSecond('whatsapp_browser_acks_total', { by: ['outcome'] }), legend: '{{outcome}}' }],
+          links: [
+            { dashboard: 'socket', panel: 'Connections and disconnections' },
+            { dashboard: 'telemetry', panel: 'Event loop' },
+          ],
         }),
         timeseries({
           title: 'Acknowledged by browsers (p50, p95)',
           description:
             'From the emit to the acknowledgement of a browser. All transports rise: the event loop or our uplink; one: the customers’ network.',
-          width: 8,
+          width: 6,
           unit: 's',
           queries: [0.5, 0.95].map((q) => ({
             expr: quantile(q, 'whatsapp_browser_ack_duration_seconds', { by: ['transport'] }),

@@ -9,11 +9,6 @@ import { panelsOf, queriesOf, readDashboards } from './generated.ts';
 import { faultsOf } from './known-series.ts';
 import { ranges, selectors, SUBSTITUTES, syntaxErrors } from './promql.ts';
 
-/** Metrics of the contract that no panel shows, and why. */
-const DELIBERATELY_NOT_SHOWN: Partial<Record<MetricName, string>> = {
-  whatsapp_browser_acks_total: 'the times of the acknowledgements are shown; each missing one is a line of the log',
-};
-
 const DASHBOARDS = readDashboards();
 const PANELS = DASHBOARDS.flatMap(panelsOf);
 const QUERIES = DASHBOARDS.flatMap(queriesOf);
@@ -156,17 +151,13 @@ describe('every query', () => {
   });
 });
 
-test('every metric of the contract is on a panel, or left out on purpose', () => {
+test('every metric of the contract is on a panel', () => {
   const shown = new Set(
     QUERIES.flatMap(({ expr, synthetic }) => selectors(substitute(expr, { ...SUBSTITUTES, synthetic }))).map(
       ({ name }) => metricOfSeries(name),
     ),
   );
-  const orphans = Object.keys(METRICS).filter(
-    (name) => !shown.has(name as MetricName) && !Object.hasOwn(DELIBERATELY_NOT_SHOWN, name),
-  );
-  expect(orphans).toEqual([]);
-  expect(Object.keys(DELIBERATELY_NOT_SHOWN).filter((name) => shown.has(name as MetricName))).toEqual([]);
+  expect(Object.keys(METRICS).filter((name) => !shown.has(name as MetricName))).toEqual([]);
 });
 
 test('latencies carry exemplars that lead to traces', () => {
