@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../../shared/config/make-folder.ts';
 import { tryLock } from './lock.mjs';
 
 /** Another `npm start` runs on the same folder: two of them would write the same streams and databases. */
@@ -35,10 +35,10 @@ export interface ClaimOptions {
 
 /**
  * Claims the folder for this process until disposed of.
- * @throws DataFolderInUseError, or the signal's reason.
+ * @throws FolderUnusableError, DataFolderInUseError, or the signal's reason.
  */
 export async function claimDataFolder(dataDir: string, { signal, say }: ClaimOptions): Promise<Disposable> {
-  await mkdir(dataDir, { recursive: true });
+  makeFolder(dataDir);
   const lock = tryLock(join(dataDir, 'start.lock'));
   if (!lock.taken) throw new DataFolderInUseError(dataDir, lock.holder);
   using claim = new DisposableStack();

@@ -7,6 +7,7 @@ import { LogFile } from './log-file.ts';
 import { formatLogLine, isWarning } from './log-line.ts';
 import { OBSERVER_NAMES, preparePrometheus } from './observe.ts';
 import type { LocalOptions } from './options.ts';
+import { requireValidConfig } from './process-config.ts';
 import { scrapedPorts, STOP_TIMEOUT_MS, toSettings, toSpec, type ProcessName, type Settings } from './process-specs.ts';
 import { Revival } from './revival.ts';
 import { readRootKey } from './simulator-root-key.ts';
@@ -51,7 +52,8 @@ export class LocalSystem implements AsyncDisposable {
 
   /**
    * Resolves when every process is ready, with what was settled on. When it rejects everything has been stopped.
-   * @throws DataFolderInUseError, ListenError, NatsServerMissingError, ProcessFailedError; anything when stopped meanwhile.
+   * @throws FolderUnusableError, DataFolderInUseError, ListenError, ConfigError with the faults of every process,
+   * NatsServerMissingError, ProcessFailedError; anything when stopped meanwhile.
    */
   async start(): Promise<Settings> {
     const starting = this.#start();
@@ -108,6 +110,7 @@ export class LocalSystem implements AsyncDisposable {
     this.#resources.use(await claimDataFolder(dataDir, { signal, say: this.#say }));
     const needsSecret = token.secret === undefined && token.jwksUrl === undefined;
     const settings = await toSettings(this.#options, needsSecret ? await readOrCreateJwtSecret(dataDir) : token.secret);
+    requireValidConfig(settings);
     signal.throwIfAborted();
     this.#settings = settings;
     this.#guard = this.#resources.use(new GuardHandle(dataDir));

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../shared/config/make-folder.ts';
 
 /**
  * The log of one process: a new file at every start of the system, the one before it kept as `<path>.1`. It never grows
@@ -14,7 +15,7 @@ export class LogFile implements Disposable {
   constructor(path: string, maxBytes = 32 * 1024 * 1024) {
     this.path = path;
     this.#maxBytes = maxBytes;
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     this.#descriptor = openAnew(path);
   }
 

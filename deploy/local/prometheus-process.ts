@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { makeFolder } from '../../shared/config/make-folder.ts';
 import { formatRules } from '../prometheus/rule-file.ts';
 import type { RuleGroup } from '../prometheus/rule.ts';
 import type { ProcessSpec } from './local-process.ts';
@@ -36,7 +37,7 @@ export interface PrometheusOptions {
 export async function writePrometheusFiles(options: PrometheusOptions): Promise<void> {
   const { folder, targets, rules, scrapeInterval } = options;
   const consoles = consoleFolder(folder);
-  await mkdir(consoles, { recursive: true });
+  makeFolder(consoles);
   await writeFile(join(folder, 'rules.yml'), formatRules(rules));
   await writeFile(configFile(folder), formatConfig(targets, scrapeInterval));
   await writeFile(join(consoles, QUERIES_PAGE), await formatQueriesPage());

@@ -3,7 +3,7 @@ import { ConfigError } from '../../shared/config/config-faults.ts';
 import { announce } from './announcement.ts';
 import { ProcessFailedError } from './local-process.ts';
 import { LocalSystem } from './local-system.ts';
-import { readLogLine } from './log-line.ts';
+import { isWarning, readLogLine } from './log-line.ts';
 import { HELP, toLocalOptions, type LocalOptions } from './options.ts';
 import { shownPath } from './shown-path.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -51,11 +51,13 @@ async function startAndWait(system: LocalSystem, say: (line: string) => void): P
   return await system.failed;
 }
 
-function explain(error: unknown, { dataDir }: LocalOptions): void {
+/** What a process said last is shown unless it was when it said so. */
+function explain(error: unknown, { dataDir, verbose }: LocalOptions): void {
   if (!(error instanceof Error)) throw error;
   process.stderr.write(`${error.message}\n`);
   if (!(error instanceof ProcessFailedError)) return;
-  for (const raw of error.lastLines) process.stderr.write(`  ${toReadable(raw)}\n`);
+  const unseen = verbose ? [] : error.lastLines.filter((raw) => !isWarning(readLogLine(raw)));
+  for (const raw of unseen) process.stderr.write(`  ${toReadable(raw)}\n`);
   process.stderr.write(`logs are in ${shownPath(dataDir)}/logs\n`);
 }
 

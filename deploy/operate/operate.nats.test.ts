@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -12,6 +12,7 @@ import { BusConnection } from '../../shared/bus/connection.ts';
 import { ensureStreams } from '../../shared/bus/streams.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
+import { readOrCreateJwtSecret } from '../local/jwt-secret.ts';
 
 type Command = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -215,6 +216,28 @@ describe('token', () => {
     expect(protectedHeader.alg).toBe('HS256');
     expect(payload).toMatchObject({ salon_id: 962_302, company_id: 17 });
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(7200);
+  });
+
+  test('signs with the secret that npm start has made', async () => {
+    const secret = await readOrCreateJwtSecret(join(folder, 'started'));
+    const env = { JWT_SECRET: '', DATA_DIR: join(folder, 'started') };
+    const { stdout } = await finish('token', ['--salon', '962302'], env);
+    expect((await jwtVerify(stdout.trim(), new TextEncoder().encode(secret))).payload['salon_id']).toBe(962_302);
+  });
+
+  test('makes no secret where no system was started, and says what to do', async () => {
+    for (const path of [join(folder, 'empty'), '/proc/nowhere']) {
+      const answer = await finish('token', ['--salon', '962302'], { JWT_SECRET: '', DATA_DIR: path });
+      expect(answer).toMatchObject({ code: 1, stdout: '' });
+      expect(answer.stderr).toMatch(/^JWT_SECRET_MISSING: .+ holds no secret: start the system first/);
+      await expect(stat(path)).rejects.toThrow(/ENOENT/);
+    }
+  });
+
+  test('refuses a secret that the gateway refuses, by the same code', async () => {
+    const answer = await finish('token', ['--salon', '962302'], { JWT_SECRET: 'too short' });
+    expect(answer).toMatchObject({ code: 1, stdout: '' });
+    expect(answer.stderr).toMatch(/^CONFIG_INVALID: [^]*JWT_SECRET must be at least 32 bytes long/);
   });
 
   test('keeps every digit of a long salon id', async () => {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { readEnv } from '../../shared/config/env.ts';
 import { signToken } from '../../shared/http/sign-token.ts';
-import { readOrCreateJwtSecret } from '../local/jwt-secret.ts';
+import { readJwtSecret } from '../local/jwt-secret.ts';
 import { runCommand } from './run-command.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -14,8 +14,8 @@ const HELP = `Prints a token that the socket service on this machine accepts.
   --company-id ID    the marketplace's internal id (default: the salon id)
   --hours N          how long it is valid (default 24)
 
-Signed with JWT_SECRET, else with the secret of npm start in DATA_DIR (default .data); JWT_ISSUER and JWT_AUDIENCE
-become its claims when set.
+Signed with JWT_SECRET, else with the secret that npm start has made in DATA_DIR (default .data); JWT_ISSUER and
+JWT_AUDIENCE become its claims when set.
 `;
 
 const MAX_HOURS = 24 * 365;
@@ -35,7 +35,7 @@ await runCommand(HELP, async (args) => {
     { name: 'DATA_DIR', help: '' },
   ]);
   const token = await signToken({
-    secret: env.JWT_SECRET ?? (await readOrCreateJwtSecret(env.DATA_DIR ?? '.data')),
+    secret: await readJwtSecret(env),
     salonId: values.salon,
     companyId: values['company-id'],
     hours,

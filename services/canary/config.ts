@@ -71,7 +71,8 @@ function toSocketUrls(raw: string | undefined, faults: ConfigFaults): readonly s
 }
 
 function toTokenSource(raw: RawEnv<Name>, faults: ConfigFaults): TokenSource {
-  const { JWT_SECRET: secret, CANARY_TOKEN_FILE: path, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = raw;
+  const { CANARY_TOKEN_FILE: path, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = raw;
+  const secret = faults.secret('JWT_SECRET', raw.JWT_SECRET);
   if ((secret === undefined) === (path === undefined)) {
     faults.add('either JWT_SECRET or CANARY_TOKEN_FILE must be set: without a token no browser can connect');
   }

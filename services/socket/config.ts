@@ -25,7 +25,6 @@ type SocketName =
   | 'STREAM_REPLICAS';
 
 /** RFC 7518 section 3.2: an HS256 key is at least as long as the hash. */
-const MIN_SECRET_BYTES = 32;
 
 export const VARIABLES = [
   ...COMMON_VARIABLES,
@@ -35,7 +34,7 @@ export const VARIABLES = [
     fallback: '3000',
   },
   { name: 'SOCKET_ADMIN_PORT', help: 'moves /metrics and /readyz to an inside port of their own' },
-  { name: 'JWT_SECRET', help: `secret of HS256 tokens, at least ${MIN_SECRET_BYTES} bytes`, secret: true },
+  { name: 'JWT_SECRET', help: 'secret of HS256 tokens, at least 32 bytes', secret: true },
   { name: 'JWT_SECRET_PREVIOUS', help: 'secret before the last rotation, still accepted', secret: true },
   { name: 'JWKS_URL', help: "key set of the tokens' issuer, instead of JWT_SECRET" },
   { name: 'JWT_ISSUER', help: 'required `iss` of tokens' },
@@ -146,11 +145,8 @@ function toKeys(raw: RawEnv<SocketVariable>, faults: ConfigFaults): AuthConfig['
   }
   if (url) return { kind: 'jwks', url };
   const secrets = (['JWT_SECRET', 'JWT_SECRET_PREVIOUS'] as const).flatMap((name) => {
-    const secret = raw[name];
-    if (secret === undefined) return [];
-    const bytes = Buffer.from(secret);
-    if (bytes.length < MIN_SECRET_BYTES) faults.add(`${name} must be at least ${MIN_SECRET_BYTES} bytes long`);
-    return [bytes];
+    const secret = faults.secret(name, raw[name]);
+    return secret === undefined ? [] : [Buffer.from(secret)];
   });
   return { kind: 'secrets', secrets };
 }

@@ -14,6 +14,8 @@ export class ConfigError extends Error {
   }
 }
 
+const MIN_SECRET_BYTES = 32;
+
 interface Bounds {
   readonly min: number;
   readonly max: number;
@@ -68,6 +70,14 @@ export class ConfigFaults {
     if (key.length === bytes && /^[A-Za-z0-9+/]+={0,2}$/.test(raw.trim())) return key;
     this.add(`${name} must be base64 of ${bytes} bytes`);
     return undefined;
+  }
+
+  /** At least 32 bytes, as HS256 wants (RFC 7518, 3.2); the value itself is never repeated in the fault. */
+  secret(name: string, raw: string | undefined): string | undefined {
+    if (raw !== undefined && Buffer.byteLength(raw) < MIN_SECRET_BYTES) {
+      this.add(`${name} must be at least ${MIN_SECRET_BYTES} bytes long`);
+    }
+    return raw;
   }
 
   /** Comma-separated, trimmed, empty items dropped. */

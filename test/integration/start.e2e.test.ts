@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,10 +127,30 @@ describe('npm start', () => {
     expect(first.child.exitCode).toBeNull();
   });
 
-  test('says why a process cannot start, and stops the others', async () => {
-    const started = start({ JWT_SECRET: 'too short' });
+  test('names the bad variables of every process once, and starts nothing', async () => {
+    const bad = { JWT_SECRET: 'too short', LOG_LEVEL: 'loud', MAX_SESSIONS: '0', SOCKET_URLS: 'ftp://x' };
+    const started = start(bad);
     expect(await started.exit).toEqual([1, null]);
-    expect(started.output()).toMatch(/socket ended with exit code 1[^]*JWT_SECRET must be at least 32 bytes/);
+    const faults = started
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('  - '));
+    expect(faults.map((line) => line.slice(4).split(' ')[0]).toSorted()).toEqual(Object.keys(bad).toSorted());
+    expect(started.output()).toMatch(/^invalid configuration:\n/);
+    await expect(readdir(join(dataDir, 'logs'))).rejects.toThrow(/ENOENT/);
+  });
+
+  test('names a folder where nothing can be kept, and ends', async () => {
+    const started = start({ DATA_DIR: '/proc/nowhere' });
+    expect(await started.exit).toEqual([1, null]);
+    expect(started.output()).toMatch(/^\/proc\/nowhere cannot be used: .+; DATA_DIR must be a folder[^\n]*\n$/);
+  });
+
+  test('says once why a process cannot start, and stops the others', async () => {
+    const started = start({ CREDENTIALS_KEY_FILE: join(dataDir, 'nowhere') });
+    expect(await started.exit).toEqual([1, null]);
+    expect(started.output()).toContain('whatsapp ended with exit code 1');
+    expect(started.output().match(/nowhere cannot be read/g)).toHaveLength(1);
     expect(await freePorts()).toEqual([...PORTS]);
   });
 

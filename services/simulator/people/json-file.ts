@@ -1,5 +1,6 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../../shared/config/make-folder.ts';
 
 /** A state file cannot be used. The file is left as it is: deleting it is the operator's decision. */
 export class StateCorruptedError extends Error {
@@ -47,7 +48,7 @@ export async function readJson<T>(path: string, shape: Shape<T>): Promise<T | un
 
 /** Every file of a folder, by name; none when the folder does not exist. */
 export async function readJsonFolder<T>(folder: string, shape: Shape<T>): Promise<T[]> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).toSorted();
   const values = await Promise.all(names.map((name) => readJson(join(folder, name), shape)));
   return values.filter((value) => value !== undefined);
@@ -58,7 +59,7 @@ export async function readJsonFolder<T>(folder: string, shape: Shape<T>): Promis
  * Writes to one path must follow one another.
  */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, `${JSON.stringify(value, null, 1)}\n`, { mode: 0o600 });
   await rename(temporary, path);

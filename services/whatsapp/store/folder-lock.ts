@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '../../../shared/config/make-folder.ts';
 import { DatabaseLockedError } from './errors.ts';
 
 const SQLITE_BUSY = 5;
@@ -12,10 +13,10 @@ const SQLITE_BUSY = 5;
  *
  * Node has no `flock`; SQLite takes the operating system's own file lock. The kernel gives it back at kill -9, and it
  * holds between containers that share the folder, where process ids say nothing.
- * @throws DatabaseLockedError when it is taken.
+ * @throws DatabaseLockedError when it is taken, FolderUnusableError when it cannot be made or written.
  */
 export function lockFolder(folder: string): Disposable {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const ownerFile = join(folder, 'owner');
   const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
   try {

@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError, ConfigFaults } from '../../../shared/config/config-faults.ts';
+import { makeFolder } from '../../../shared/config/make-folder.ts';
 import { KEY_BYTES, Keyring } from './encryption.ts';
 
 export interface KeyringSource {
@@ -35,7 +36,7 @@ export async function loadKeyring({ key, keyFile, previousKeyFile, dataDir }: Ke
 export async function loadOrCreateKeyFile(file: string): Promise<Uint8Array> {
   const existing = await readIfPresent(file);
   if (existing !== undefined) return parseKey(file, existing);
-  await mkdir(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const draft = `${file}.${randomUUID()}`;
   try {
     await writeDurably(draft, `${randomBytes(KEY_BYTES).toString('base64')}\n`);

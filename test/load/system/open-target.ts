@@ -1,4 +1,4 @@
-import { readOrCreateJwtSecret } from '../../../deploy/local/jwt-secret.ts';
+import { readJwtSecret } from '../../../deploy/local/jwt-secret.ts';
 import { readEnv } from '../../../shared/config/env.ts';
 import { signToken } from '../../../shared/http/sign-token.ts';
 import type { LoadOptions } from '../options.ts';
@@ -37,7 +37,7 @@ async function drive({ publish }: LoadOptions, gatewayUrls: readonly string[]): 
     { name: 'WHATSAPP_HTTP_PORT', help: '' },
     { name: 'SIMULATOR_PORT', help: '' },
   ]);
-  const secret = env.JWT_SECRET ?? (await readOrCreateJwtSecret(env.DATA_DIR ?? '.data'));
+  const secret = await readJwtSecret(env);
   const natsUrl = env.NATS_URL ?? 'nats://127.0.0.1:4222';
   const gatewayMetrics = gatewayUrls.map((url) => `${adminOf(url, env.SOCKET_ADMIN_PORT)}/metrics`);
   return {
