@@ -31,7 +31,7 @@ export function toOutgoing(
     type: 'connected',
     companyId,
     phoneNumber: PHONE_NUMBER,
-    timestamp: Date.now(),
+    timestamp: Math.floor(occurredAtUs / 1000),
     id,
     ...position,
     occurredAt: Math.round(occurredAtUs),

@@ -24,7 +24,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** How long events that were sent may take to be confirmed after the last one, in ms. */
+/** How long a close may wait for confirmations, in ms. */
 const DRAIN_TIMEOUT_MS = 15_000;
 
 export async function openTransport(options: TransportOptions): Promise<Transport> {
