@@ -2,12 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../deploy/operate/run-command.ts';
-import { renderComparisonResult, toJson } from './bench/comparison-text.ts';
+import { judgeComparison, renderComparisonResult, toJson } from './bench/comparison-text.ts';
 import { compareVariants } from './bench/comparison.ts';
 import { BENCH_HELP, parseBenchArgs } from './bench/options.ts';
 import { measureSessions, renderSessions } from './bench/sessions.ts';
 import { measureSockets, renderSockets } from './bench/sockets.ts';
-import { measureTelemetry, renderTelemetry } from './bench/telemetry.ts';
+import { isVoid, measureTelemetry, renderTelemetry } from './bench/telemetry.ts';
 import { readEnvironment } from './report/environment.ts';
 
 const FOLDER = 'test-results/bench';
@@ -20,8 +20,10 @@ await runCommand(BENCH_HELP, async (args, signal) => {
   switch (options.benchmark) {
     case 'comparison': {
       const result = await compareVariants({ ...options, ...common });
-      process.stdout.write(`\n${renderComparisonResult(result)}\n`);
-      await keep('comparison', { environment, ...toJson(result) });
+      const verdict = judgeComparison(result);
+      process.stdout.write(`\n${renderComparisonResult(result, verdict)}\n`);
+      await keep('comparison', { environment, ...toJson(result, verdict) });
+      if (verdict.voidReasons.length > 0) process.exitCode = 1;
       break;
     }
     case 'sessions': {
@@ -41,6 +43,7 @@ await runCommand(BENCH_HELP, async (args, signal) => {
       const cells = await measureTelemetry({ ...options, ...common });
       process.stdout.write(`\n${renderTelemetry(cells)}\n`);
       await keep('telemetry', { environment, cells: Object.fromEntries(cells) });
+      if (isVoid(cells)) process.exitCode = 1;
       break;
     }
   }

@@ -57,7 +57,7 @@ export class LoadPlan {
 }
 
 /** An even 32-bit hash of two numbers: the finaliser of MurmurHash3. */
-function mix(seed: number, value: number): number {
+export function mix(seed: number, value: number): number {
   let hash = (Math.imul(seed, 0x9e3779b1) ^ value) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

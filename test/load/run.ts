@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowsersReport } from './generator/browsers.ts';
 import { originIn, sharedMs, type Origin } from './generator/clock.ts';
 import { BrowserCrew } from './generator/crew.ts';
-import type { PublisherMethods, PublisherReport } from './generator/publisher.ts';
-import { Remote } from './generator/remote.ts';
+import { PublisherCrew } from './generator/publisher-crew.ts';
+import type { PublisherReport } from './generator/publisher.ts';
 import { Observation, observe, type Snapshot } from './measures/observation.ts';
 import { LoadPlan, type PlanOptions } from './plan.ts';
 import type { Target } from './system/target.ts';
@@ -39,9 +38,6 @@ export interface Measured {
   readonly interrupted: boolean;
 }
 
-const PUBLISHER = join(import.meta.dirname, 'generator', 'publisher.ts');
-/** Events that one publisher process can send in time, a second. */
-const RATE_PER_PUBLISHER = 15_000;
 /** From the word to the first event, in ms. */
 const LEAD_MS = 300;
 /** What the browsers' processes need to foresee the time of one event, in ms. */
@@ -50,50 +46,55 @@ const FORESEE_MS = 0.003;
 const SETTLE_MS = 1500;
 /** Nothing new for so long means that nothing will come, in ms. */
 const PATIENCE_MS = 5000;
-/** Repeated and misled events may come behind the last expected one, in ms. */
 const AFTERMATH_MS = 1000;
 
 /** Opens the browsers, publishes by the plan, and judges what the browsers were shown. @throws GeneratorError */
 export async function runPublished(request: RunRequest): Promise<Measured> {
   const { plan, target, signal, workers, onProgress } = request;
-  await using crew = new BrowserCrew({ target, plan, workers });
-  await crew.connect(signal, (connected, of) => onProgress({ phase: 'connecting', connected, of }));
+  await using browsers = new BrowserCrew({ target, plan, workers });
+  await using publishers = new PublisherCrew(target.transport, plan);
+  await browsers.connect(signal, (connected, of) => onProgress({ phase: 'connecting', connected, of }));
   await sleep(SETTLE_MS);
-  return await measure(crew, request);
+  return await measure({ browsers, publishers }, request);
 }
 
+/** The generator's processes. */
+export interface Crews {
+  readonly browsers: BrowserCrew;
+  readonly publishers: PublisherCrew;
+}
+
+export type MeasureRequest = Omit<RunRequest, 'workers'> & {
+  /** How long repeated and misled events may come behind the last expected one, in ms. Default 1,000. */
+  readonly aftermathMs?: number;
+};
+
 /** One run with browsers that are there already. @throws GeneratorError */
-export async function measure(crew: BrowserCrew, request: Omit<RunRequest, 'workers'>): Promise<Measured> {
-  const { plan, target, signal } = request;
+export async function measure({ browsers, publishers }: Crews, request: MeasureRequest): Promise<Measured> {
+  const { plan, target, signal, aftermathMs = AFTERMATH_MS } = request;
   await using stack = new AsyncDisposableStack();
   const epoch = newEpoch();
-  const shards = Math.max(1, Math.ceil(plan.rate / RATE_PER_PUBLISHER));
-  const publishers = Array.from({ length: shards }, () => stack.use(new Remote<PublisherMethods>(PUBLISHER)));
-  await Promise.all(
-    publishers.map((publisher, shard) =>
-      publisher.call('prepare', { plan, transport: target.transport, epoch, shard, shards }),
-    ),
-  );
+  await publishers.prepare(plan, epoch);
   const { count } = new LoadPlan(plan).schedule;
   const origin = originIn(LEAD_MS + count * FORESEE_MS);
-  await crew.begin({ origin, plan, epoch });
-  await Promise.all(publishers.map((publisher) => publisher.call('start', origin)));
-  const stop = () => publishers.forEach((publisher) => void publisher.call('stop').catch(() => undefined));
+  await browsers.begin({ origin, plan, epoch });
+  await publishers.start(origin);
+  const stop = () => publishers.stop();
   signal.addEventListener('abort', stop);
   stack.defer(() => signal.removeEventListener('abort', stop));
   if (signal.aborted) stop();
   const before = snapshotAt(origin.atMs + plan.warmupMs, target, signal);
-  using ticker = everySecond(() => reportProgress(request, { crew, publishers, origin }));
-  const reports = await Promise.all(publishers.map((publisher) => publisher.call('report')));
+  using ticker = everySecond(() => reportProgress(request, { browsers, publishers, origin }));
+  const reports = await publishers.reports();
   ticker.draining();
 
   const sentByCompany = addCounts(reports.map((report) => report.sentByCompany));
-  await crew.untilReceived(crew.audienceOf(sentByCompany), PATIENCE_MS);
+  await browsers.untilReceived(browsers.audienceOf(sentByCompany), PATIENCE_MS);
   const after = await observe(target, sharedMs());
-  await sleep(AFTERMATH_MS);
+  await sleep(aftermathMs);
   return {
     publishers: reports,
-    browsers: await crew.judge({ kind: 'counted', sentByCompany }),
+    browsers: await browsers.judge({ kind: 'counted', sentByCompany }),
     observation: new Observation(await before, after),
     measuredEvents: eventsFrom(plan.warmupMs, new LoadPlan(plan), sumOf(reports)),
     interrupted: signal.aborted,
@@ -132,23 +133,13 @@ async function snapshotAt(atMs: number, target: Target, signal: AbortSignal): Pr
   return observe(target, sharedMs());
 }
 
-interface Running {
-  readonly crew: BrowserCrew;
-  readonly publishers: readonly Remote<PublisherMethods>[];
-  readonly origin: Origin;
-}
-
 async function reportProgress(
   { onProgress }: Pick<RunRequest, 'onProgress'>,
-  { crew, publishers, origin }: Running,
+  { browsers, publishers, origin }: Crews & { readonly origin: Origin },
 ): Promise<(phase: 'running' | 'draining') => void> {
-  const [{ received }, sent] = await Promise.all([
-    crew.progress(),
-    Promise.all(publishers.map((publisher) => publisher.call('progress'))),
-  ]);
+  const [{ received }, sent] = await Promise.all([browsers.progress(), publishers.sent()]);
   const seconds = (sharedMs() - origin.atMs) / 1000;
-  const total = sent.reduce((sum, progress) => sum + progress.sent, 0);
-  return (phase) => onProgress({ phase, seconds, sent: total, received });
+  return (phase) => onProgress({ phase, seconds, sent, received });
 }
 
 /** Asks each second, and not again before it was answered. */

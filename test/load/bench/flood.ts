@@ -1,58 +1,53 @@
 /**
  * Generator process for saturation: sends as fast as the gateway takes it, with a bounded number of deliveries outstanding,
- * over a bare connection with frames made beforehand, so that the gateway is what is busy.
+ * over a bare connection with frames made beforehand, and looks into what arrived afterwards, so that the gateway is what
+ * is busy.
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventsSubject } from '../../../shared/contract/subjects.ts';
 import type { BrowserSeat } from '../generator/browsers.ts';
-import { openClient, type ClientKind } from '../generator/client.ts';
 import { sharedMs } from '../generator/clock.ts';
-import { toOutgoing, type OutgoingEvent } from '../generator/outgoing.ts';
 import { serve } from '../generator/remote.ts';
-import { RAW_SUBJECT_PREFIX, REDIS_CHANNEL } from '../generator/transport.ts';
-import { loadCompany, LoadPlan, type PlanOptions } from '../plan.ts';
+import { loadCompany } from '../plan.ts';
+import { addVerdicts, EMPTY_VERDICT, SocketLedger, type Verdict } from '../verdict.ts';
+import { prepareFrames, type FloodContent, type FloodFrames, type Wire } from './flood-frames.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
 
 export interface FloodJob {
-  readonly client: ClientKind;
+  readonly client: ListenerOptions['kind'];
   readonly seats: readonly BrowserSeat[];
   /** Where the bare connection goes. */
   readonly port: number;
   readonly wire: Wire;
 }
 
-export type Wire = 'nats' | 'nats-raw' | 'redis';
-
 export interface FloodRun {
-  readonly plan: PlanOptions;
-  readonly events: number;
-  readonly epoch: number;
-}
-
-export interface FloodReport {
-  readonly events: number;
-  readonly expected: number;
-  readonly delivered: number;
-  /** Arrivals that were not the next event of their company. */
-  readonly misplaced: number;
   readonly seconds: number;
+  readonly delivered: number;
 }
 
 /** Deliveries on their way: enough to keep the gateway busy, few enough not to be cut off as a slow consumer. */
 const MAX_OUTSTANDING = 1000;
-const CHUNK = 100;
+/** Nothing new for so long means that nothing will come, in ms. */
 const PATIENCE_MS = 10_000;
+
+interface Seated {
+  readonly company: number;
+  readonly listener: Listener;
+}
 
 class Flood {
   readonly #job: FloodJob;
   readonly #server: Socket;
-  readonly #next = new Map<string, number>();
-  #connected = 0;
+  readonly #seated: Seated[] = [];
+  #joined = 0;
+  #content: (FloodContent & FloodFrames) | undefined;
   #delivered = 0;
-  #misplaced = 0;
   #lastArrivalMs = 0;
-  #epoch = 0;
+  /** Deliveries at which the sender goes on, while it waits. */
+  #wakeAt = Infinity;
+  #wake: (() => void) | undefined;
 
   private constructor(job: FloodJob, server: Socket) {
     this.#job = job;
@@ -67,123 +62,101 @@ class Flood {
       server.on('data', (data) => data.includes('PING\r\n') && server.write('PONG\r\n'));
     } else server.resume();
     const flood = new Flood(job, server);
-    for (const { url, token, company } of job.seats) flood.#sit(url, token, loadCompany(company));
-    while (flood.#connected < job.seats.length) await sleep(10);
+    for (const seat of job.seats) flood.#sit(seat);
+    while (flood.#joined < job.seats.length) await sleep(10);
     return flood;
   }
 
-  async run({ plan: options, events, epoch }: FloodRun): Promise<FloodReport> {
-    const plan = new LoadPlan(options);
-    const audience = this.#audience();
-    const { frames, deliveries } = this.#prepare(plan, { events, epoch, audience });
-    this.#epoch = epoch;
-    this.#next.clear();
+  /** Makes what `run` sends. */
+  prepare(content: FloodContent): void {
+    this.#content = { ...content, ...prepareFrames(this.#job.wire, content) };
     this.#delivered = 0;
-    this.#misplaced = 0;
+    for (const { listener } of this.#seated) listener.begin();
+  }
+
+  /** Sends it. Resolves when everything has arrived, or nothing more does. */
+  async run(): Promise<FloodRun> {
+    const { frames, deliveries } = this.#prepared();
     const startMs = sharedMs();
-    let sentDeliveries = 0;
-    for (let chunk = 0; chunk < frames.length; chunk += 1) {
-      while (sentDeliveries - this.#delivered > MAX_OUTSTANDING) {
-        if (sharedMs() - Math.max(this.#lastArrivalMs, startMs) > PATIENCE_MS) break;
-        await new Promise(setImmediate);
-      }
-      this.#server.write(frames[chunk] ?? '');
-      sentDeliveries += deliveries[chunk] ?? 0;
+    this.#lastArrivalMs = startMs;
+    let sent = 0;
+    for (const [index, frame] of frames.entries()) {
+      await this.#untilDelivered(sent - MAX_OUTSTANDING);
+      this.#server.write(frame);
+      sent += deliveries[index] ?? 0;
     }
-    while (this.#delivered < sentDeliveries && sharedMs() - Math.max(this.#lastArrivalMs, startMs) < PATIENCE_MS) {
-      await sleep(1);
-    }
-    const seconds = (this.#lastArrivalMs - startMs) / 1000;
-    return { events, expected: sentDeliveries, delivered: this.#delivered, misplaced: this.#misplaced, seconds };
+    await this.#untilDelivered(sent);
+    return { seconds: (this.#lastArrivalMs - startMs) / 1000, delivered: this.#delivered };
   }
 
-  #sit(url: string, token: string, companyId: string): void {
-    openClient(
-      this.#job.client,
-      { url, token, companyId },
-      {
-        onConnected: () => {
-          this.#connected += 1;
-        },
-        onDisconnected: () => {
-          this.#connected -= 1;
-        },
-        onRefused: (reason) => {
-          throw new Error(`a browser was refused: ${reason}`);
-        },
-        onConnectedEmit: () => undefined,
-        onState: ({ companyId: of, epoch, seq }) => {
-          if (epoch !== this.#epoch) return;
-          const expected = this.#next.get(companyId) ?? 1;
-          if (of !== companyId || seq !== expected) this.#misplaced += 1;
-          this.#next.set(companyId, seq + 1);
-          this.#delivered += 1;
-          this.#lastArrivalMs = sharedMs();
-        },
+  /** Looks into what arrived. */
+  judge(): Verdict {
+    const { epoch, sent } = this.#prepared();
+    const verdicts = this.#seated.map(({ company, listener }) => {
+      const ledger = new SocketLedger(loadCompany(company));
+      listener.recount({
+        onConnectedEmit: () => ledger.takeConnectedEmit(),
+        onState: (arrival, state) => ledger.take(arrival, state === 'connected'),
+      });
+      return ledger.judge(Array.from({ length: sent.get(company) ?? 0 }, (_, seq) => ({ epoch, seq: seq + 1 })));
+    });
+    return verdicts.reduce(addVerdicts, EMPTY_VERDICT);
+  }
+
+  #prepared(): FloodContent & FloodFrames {
+    if (!this.#content) throw new Error('not prepared');
+    return this.#content;
+  }
+
+  /** Gives up when nothing has arrived for long. Sleeps meanwhile: the machine is the gateway's. */
+  async #untilDelivered(count: number): Promise<void> {
+    while (this.#delivered < count && sharedMs() - this.#lastArrivalMs < PATIENCE_MS) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, PATIENCE_MS);
+      this.#wakeAt = count;
+      this.#wake = resolve;
+      await promise;
+      clearTimeout(timer);
+    }
+    this.#wakeAt = Infinity;
+  }
+
+  #sit({ url, token, company }: BrowserSeat): void {
+    const listener = new Listener({
+      kind: this.#job.client,
+      url,
+      token,
+      companyId: loadCompany(company),
+      onJoined: () => {
+        this.#joined += 1;
       },
-    );
+      onDelivery: () => {
+        this.#delivered += 1;
+        this.#lastArrivalMs = sharedMs();
+        if (this.#delivered >= this.#wakeAt) this.#wake?.();
+      },
+      onLost: (reason) => {
+        throw new Error(`a browser lost its connection: ${reason}`);
+      },
+    });
+    this.#seated.push({ company, listener });
   }
-
-  #audience(): ReadonlySet<number> {
-    return new Set(this.#job.seats.map(({ company }) => company));
-  }
-
-  #prepare(
-    plan: LoadPlan,
-    { events, epoch, audience }: { events: number; epoch: number; audience: ReadonlySet<number> },
-  ) {
-    const seqs = new Map<number, number>();
-    const frames: Buffer[] = [];
-    const deliveries: number[] = [];
-    for (let event = 0; event < events; event += CHUNK) {
-      const parts: Buffer[] = [];
-      let listeners = 0;
-      for (let next = event; next < Math.min(events, event + CHUNK); next += 1) {
-        const company = plan.companyOf(next);
-        const seq = (seqs.get(company) ?? 0) + 1;
-        seqs.set(company, seq);
-        if (audience.has(company)) listeners += 1;
-        const sampled = plan.isSampled(next);
-        parts.push(
-          frameOf(
-            this.#job.wire,
-            toOutgoing(loadCompany(company), { epoch, seq }, { occurredAtUs: Date.now() * 1000, sampled }),
-          ),
-        );
-      }
-      frames.push(Buffer.concat(parts));
-      deliveries.push(listeners);
-    }
-    return { frames, deliveries };
-  }
-}
-
-/** The bytes that publish one event. */
-function frameOf(wire: Wire, { companyId, body, headers }: OutgoingEvent): Buffer {
-  if (wire === 'redis') {
-    const bulk = (part: Uint8Array) => [`$${part.length}\r\n`, part, '\r\n'];
-    return join(['*3\r\n', ...bulk(Buffer.from('PUBLISH')), ...bulk(Buffer.from(REDIS_CHANNEL)), ...bulk(body)]);
-  }
-  const subject = wire === 'nats' ? eventsSubject(companyId) : RAW_SUBJECT_PREFIX + companyId;
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const block = `NATS/1.0\r\n${lines.join('')}\r\n`;
-  return join([`HPUB ${subject} ${block.length} ${block.length + body.length}\r\n`, block, body, '\r\n']);
-}
-
-function join(parts: readonly (string | Uint8Array)[]): Buffer {
-  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
 let flood: Flood | undefined;
+
+function opened(): Flood {
+  if (!flood) throw new Error('not open');
+  return flood;
+}
 
 export const floodMethods = {
   open: async (job: FloodJob): Promise<void> => {
     flood = await Flood.open(job);
   },
-  run: async (run: FloodRun): Promise<FloodReport> => {
-    if (!flood) throw new Error('not open');
-    return await flood.run(run);
-  },
+  prepare: (content: FloodContent): void => opened().prepare(content),
+  run: (): Promise<FloodRun> => opened().run(),
+  judge: (): Verdict => opened().judge(),
 };
 export type FloodMethods = typeof floodMethods;
 

@@ -1,15 +1,14 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrowserCrew } from '../generator/crew.ts';
+import { PublisherCrew } from '../generator/publisher-crew.ts';
 import type { PlanOptions } from '../plan.ts';
 import { formatTable } from '../report/format.ts';
 import { measure } from '../run.ts';
 import { OwnSystem } from '../system/own-system.ts';
 import type { Target } from '../system/target.ts';
-import { toLatencyCell, type Cell } from './cell.ts';
-import { isCalm, median, medianRatio, rotated } from './statistics.ts';
+import { FIGURES, medianOf, ratioOf, toLatencyCell, valuesOf, type Cell, type CellsByColumn } from './cell.ts';
+import { isCalm, rotated } from './statistics.ts';
+import { startTraceReceiver } from './trace-receiver.ts';
 
 export interface TelemetryOptions {
   readonly repetitions: number;
@@ -41,12 +40,11 @@ const COMPANIES = 475;
 const SETTLE_MS = 6500;
 
 /** The cells of each mode, one a repetition. `off` is a gateway whose SDK is disabled; the others export by OTLP. */
-export async function measureTelemetry(options: TelemetryOptions): Promise<ReadonlyMap<string, readonly Cell[]>> {
+export async function measureTelemetry(options: TelemetryOptions): Promise<CellsByColumn> {
   await using stack = new AsyncDisposableStack();
   const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: false }));
-  const receiver = stack.adopt(await startReceiver(), (server) => void server.close());
-  const { port } = receiver.address() as AddressInfo;
-  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` };
+  const receiver = stack.use(await startTraceReceiver());
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
   const cells = new Map<string, Cell[]>([...OFF, ...ON].map(({ title }) => [title, []]));
   for (let round = 0; round < options.repetitions; round += 1) {
     const groups = rotated(
@@ -81,18 +79,19 @@ async function measureGateway(system: OwnSystem, run: GatewayRun): Promise<void>
     watched: [{ name, pid: system.pidOf(name) }],
   };
   {
-    await using crew = new BrowserCrew({ target, plan: planFor(1, 0), workers: 1 });
-    await crew.connect(run.signal, () => undefined);
+    const seated = planFor(1, 0);
+    await using browsers = new BrowserCrew({ target, plan: seated, workers: 1 });
+    await using publishers = new PublisherCrew(target.transport, seated);
+    await browsers.connect(run.signal, () => undefined);
     await sleep(SETTLE_MS);
     for (const { title, ratio } of rotated(run.modes, run.round)) {
       run.signal.throwIfAborted();
       const plan = planFor(run.seconds, ratio);
-      const cell = toLatencyCell(
-        await measure(crew, { plan, target, signal: run.signal, onProgress: () => undefined }),
-      );
+      const request = { plan, target, signal: run.signal, onProgress: () => undefined };
+      const cell = toLatencyCell(await measure({ browsers, publishers }, request));
       run.cells.get(title)?.push(cell);
       run.say(
-        `${run.round + 1}/${run.repetitions}  ${title}: ${cell['CPU µs/event']?.toFixed(1)} µs an event, p99 ${cell['p99 µs']?.toFixed(0)} µs`,
+        `${run.round + 1}/${run.repetitions}  ${title}: ${cell[FIGURES.cpu]?.toFixed(1)} µs an event, p99 ${cell[FIGURES.p99]?.toFixed(0)} µs`,
       );
     }
   }
@@ -104,30 +103,24 @@ function planFor(seconds: number, traceRatio: number): PlanOptions {
   return { profile: 'constant', rate: RATE, durationMs: seconds * 1000, warmupMs: 1500, ...shape, traceRatio };
 }
 
-/** Takes spans and forgets them. */
-async function startReceiver(): Promise<Server> {
-  const server = createServer((request, response) => {
-    request.resume().on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
+/** The same gateway measured twice came out differently. */
+export function isVoid(cells: CellsByColumn): boolean {
+  return !isCalm(ratioOf(cells, ['off again', 'off'], FIGURES.cpu));
 }
 
-export function renderTelemetry(cells: ReadonlyMap<string, readonly Cell[]>): string {
-  const of = (title: string, figure: string) => (cells.get(title) ?? []).map((cell) => cell[figure] ?? 0);
-  const figures = ['CPU µs/event', 'p50 µs', 'p99 µs'];
+export function renderTelemetry(cells: CellsByColumn): string {
+  const figures = [FIGURES.cpu, FIGURES.p50, FIGURES.p99];
   const rows = [...cells.keys()].map((title) => [
     title,
     ...figures.flatMap((figure) => [
-      median(of(title, figure)).toFixed(1),
-      medianRatio(of(title, figure), of('off', figure)).toFixed(2),
+      medianOf(cells, title, figure).toFixed(1),
+      ratioOf(cells, [title, 'off'], figure).toFixed(2),
     ]),
-    String(of(title, 'lost, repeated, misplaced').reduce((sum, count) => sum + count, 0)),
+    String(valuesOf(cells, title, FIGURES.wrong).reduce((sum, count) => sum + count, 0)),
   ]);
   const head = ['tracing', ...figures.flatMap((figure) => [figure, 'to off']), 'lost or misplaced'];
-  const control = medianRatio(of('off again', 'CPU µs/event'), of('off', 'CPU µs/event'));
-  const verdict = isCalm(control)
-    ? ''
-    : '\nrestless: the control is outside of 0.9 to 1.1, so the table compares nothing\n';
+  const verdict = isVoid(cells)
+    ? '\nVOID: the CPU of the control is outside of 0.9 to 1.1, so the table compares nothing\n'
+    : '';
   return `gateway, ${RATE} events/s, ${BROWSERS} browsers, core publish, OTLP over HTTP to a receiver on this machine\n\n${formatTable([head, ...rows])}\n${verdict}`;
 }

@@ -1,10 +1,14 @@
 import { join } from 'node:path';
-import type { ClientKind } from '../generator/client.ts';
+import { BusConnection } from '../../../shared/bus/connection.ts';
+import { askJetStream } from '../../../shared/bus/jetstream-api.ts';
+import { eventsStream } from '../../../shared/bus/stream-config.ts';
 import type { TransportOptions } from '../generator/transport.ts';
 import { OwnSystem } from '../system/own-system.ts';
 import type { Target } from '../system/target.ts';
-import type { Wire } from './flood.ts';
+import type { Wire } from './flood-frames.ts';
+import type { ListenerOptions } from './listener.ts';
 import { startRedisServer } from './redis-server.ts';
+import { startTraceReceiver } from './trace-receiver.ts';
 
 export type VariantName = 'a' | 'b' | 'c';
 
@@ -14,11 +18,13 @@ export interface Variant {
   readonly title: string;
   readonly gatewayPid: number;
   readonly target: Target;
-  readonly flood: { readonly client: ClientKind; readonly wire: Wire; readonly port: number };
+  readonly flood: { readonly client: ListenerOptions['kind']; readonly wire: Wire; readonly port: number };
 }
 
 export interface Variants extends AsyncDisposable {
   readonly all: readonly Variant[];
+  /** Whether the stream takes the events of c as they pass, as it does until told otherwise. */
+  readonly capture: (on: boolean) => Promise<void>;
   /** Why a variant is missing. */
   readonly notes: readonly string[];
 }
@@ -27,6 +33,7 @@ export interface Variants extends AsyncDisposable {
 export async function startVariants(): Promise<Variants> {
   await using stack = new AsyncDisposableStack();
   const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: false }));
+  const receiver = stack.use(await startTraceReceiver());
   const redis = await startRedisServer();
   if (redis) stack.use(redis);
   const a = await startVariant(system, {
@@ -57,11 +64,18 @@ export async function startVariants(): Promise<Variants> {
     transport: { kind: 'jetstream', natsUrl: system.nats.url },
     wire: 'nats',
     port: system.nats.port,
-    start: (name) => system.startGateway(name),
+    start: (name) => system.startGateway(name, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }),
   });
+  const bus = stack.use(await BusConnection.connect({ servers: [system.nats.url], name: 'bench' }));
+  const stream = eventsStream(1);
+  const capture = async (on: boolean) => {
+    const subjects = on ? stream.subjects : ['bench.none'];
+    await askJetStream(bus, `STREAM.UPDATE.${stream.name}`, { ...stream, subjects });
+  };
   const owned = stack.move();
   return {
     all: b ? [a, b, c] : [a, c],
+    capture,
     notes: b ? [] : ['b is skipped: redis-server is not installed (Debian: apt-get install redis-server)'],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -70,7 +84,7 @@ export async function startVariants(): Promise<Variants> {
 interface VariantOptions {
   readonly name: VariantName;
   readonly title: string;
-  readonly client: ClientKind;
+  readonly client: ListenerOptions['kind'];
   readonly transport: TransportOptions;
   readonly wire: Wire;
   readonly port: number;

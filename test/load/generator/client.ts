@@ -68,21 +68,24 @@ function openPackets({ url, token }: ClientOptions, observer: ClientObserver): v
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, {
     perMessageDeflate: false,
   });
-  const eventPrefix = `42${MARKETPLACE_NAMESPACE},`;
   socket.on('message', (message: Buffer) => {
     const text = message.toString('latin1');
     if (text === '2') socket.send('3');
     else if (text.startsWith('0')) socket.send(`40${MARKETPLACE_NAMESPACE},${JSON.stringify({ token })}`);
     else if (text.startsWith(`40${MARKETPLACE_NAMESPACE}`)) observer.onConnected();
     else if (text.startsWith(`44${MARKETPLACE_NAMESPACE}`)) observer.onRefused(text);
-    else if (text.startsWith(eventPrefix)) takeEvent(message.toString('utf8', eventPrefix.length), observer);
+    else takePacket(message, observer);
   });
   socket.on('close', (code) => observer.onDisconnected(String(code)));
   socket.on('error', (error) => observer.onRefused(error.message));
 }
 
-function takeEvent(json: string, observer: ClientObserver): void {
-  const [name, payload] = JSON.parse(json) as [string, SessionStatePayload];
+const EVENT_PREFIX = `42${MARKETPLACE_NAMESPACE},`;
+
+/** Tells of the event in a Socket.IO packet, if one is in it. */
+export function takePacket(packet: Buffer, observer: Pick<ClientObserver, 'onConnectedEmit' | 'onState'>): void {
+  if (packet.toString('latin1', 0, EVENT_PREFIX.length) !== EVENT_PREFIX) return;
+  const [name, payload] = JSON.parse(packet.toString('utf8', EVENT_PREFIX.length)) as [string, SessionStatePayload];
   if (name === 'whatsapp-connected') observer.onConnectedEmit();
   // The replaced design has no `session-state`: its benchmark puts the position into the legacy event.
   const arrival = toArrival(payload);
@@ -92,11 +95,14 @@ function takeEvent(json: string, observer: ClientObserver): void {
 function openRaw({ url, companyId }: ClientOptions, observer: ClientObserver): void {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/?company=${companyId}`, { perMessageDeflate: false });
   socket.on('open', () => observer.onConnected());
-  socket.on('message', (message: Buffer) => {
-    observer.onConnectedEmit();
-    const event = JSON.parse(message.toString('utf8')) as Arrival & { readonly state: string };
-    observer.onState(event, event.state);
-  });
+  socket.on('message', (message: Buffer) => takeRaw(message, observer));
   socket.on('close', (code) => observer.onDisconnected(String(code)));
   socket.on('error', (error) => observer.onRefused(error.message));
+}
+
+/** Tells of a bare event. */
+export function takeRaw(message: Buffer, observer: Pick<ClientObserver, 'onConnectedEmit' | 'onState'>): void {
+  observer.onConnectedEmit();
+  const event = JSON.parse(message.toString('utf8')) as Arrival & { readonly state: string };
+  observer.onState(event, event.state);
 }
