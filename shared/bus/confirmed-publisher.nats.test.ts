@@ -181,6 +181,20 @@ describe('between owners', () => {
 });
 
 describe('next to other publishers', () => {
+  test('an event gets in although somebody publishes before every one of its attempts', async () => {
+    const publisher = startPublisher({
+      onRetry: (retry) => {
+        retries.push(retry);
+        // The same connection: the server has it before whatever the publisher sends next.
+        natsOf(connection.bus).publish(eventsSubject(company), byHand);
+      },
+    });
+    await publisher.publish(company, testEvent(company, { epoch: 1, seq: 1 }));
+    await publishByHand(byHand);
+    expect(await publisher.publish(company, testEvent(company, { epoch: 1, seq: 2 }))).toEqual({ kind: 'stored' });
+    expect(retries).toHaveLength(2);
+  });
+
   test('an event published by hand in between is stepped over and the next one is stored behind it', async () => {
     const publisher = startPublisher();
     await publisher.publish(company, testEvent(company, { epoch: 1, seq: 1 }));

@@ -174,8 +174,12 @@ export class ConfirmedPublisher implements AsyncDisposable {
       end.lastSeq = undefined;
       await this.#ensureStreams();
     }
-    // Refused by a sequence that is known now: nothing to wait for, unless it happens again and again.
-    if (isServerError(retry.error, ServerError.wrongLastSequence) && retry.attempt === 1) return;
+    if (isServerError(retry.error, ServerError.wrongLastSequence)) {
+      // By a sequence that is known now: nothing to wait for, unless it happens again.
+      if (retry.attempt === 1) return;
+      // Whoever publishes so often would be ahead again after the wait: read right before the next attempt.
+      end.lastSeq = undefined;
+    }
     // Its rejection is the stop, which the caller checks.
     await sleep(backoffMs(retry.attempt - 1, this.#options.backoff), undefined, { signal: this.#stop.signal }).catch(
       () => undefined,
