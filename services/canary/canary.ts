@@ -139,7 +139,8 @@ export class Canary implements AsyncDisposable {
       endSpanWith(span, () => {
         const headers: Record<string, string> = { ...cloudEventHeaders(event, `/canary/${replicaId}`) };
         injectTraceContext(headers);
-        const message = { id: event.id, position, body: encoder.encode(JSON.stringify(event)), headers };
+        const body = () => encoder.encode(JSON.stringify({ ...event, publishedAt: this.#clock.nowMicros() }));
+        const message = { id: event.id, position, body, headers };
         return messaging.send('publish', EVENTS_TEMPLATE, () => this.#publisher.publish(companyId, message));
       }),
     );

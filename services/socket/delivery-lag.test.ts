@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { connectToEmitLag, lagBetween, snapshotLag } from './delivery-lag.ts';
+import { brokerTransit, connectToEmitLag, lagBetween, snapshotLag } from './delivery-lag.ts';
 
 const occurredAt = 1_764_870_000_000_000;
 
@@ -55,5 +55,18 @@ describe('snapshotLag', () => {
 
   test('an event published by hand enters no histogram', () => {
     expect(snapshotLag({}, { joinedAtUs, waitingSinceMs: undefined, emittedAtUs })).toBeUndefined();
+  });
+});
+
+describe('brokerTransit', () => {
+  const timestamp = occurredAt / 1000;
+
+  test('counts from the moment the message was sent, whatever it had waited for', () => {
+    const publishedAt = occurredAt + 10_000_000;
+    expect(brokerTransit({ timestamp, publishedAt }, publishedAt + 120)).toEqual({ seconds: 0.000_12, clamped: false });
+  });
+
+  test('counts from the whole ms in which the event was made when nothing better is said', () => {
+    expect(brokerTransit({ timestamp }, occurredAt + 900)).toEqual({ seconds: 0.0009, clamped: false });
   });
 });

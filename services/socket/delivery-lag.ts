@@ -48,3 +48,16 @@ export function snapshotLag(
   if (waited) return { kind: 'repaired', lag };
   return { kind: 'joined', lag: event.occurredAt > joinedAtUs ? lag : lagBetween(joinedAtUs, emittedAtUs) };
 }
+
+interface Published {
+  readonly timestamp: number;
+  readonly publishedAt?: number;
+}
+
+/**
+ * How long a message was on its way through the broker. Publishers that say only when the event was made do so in whole
+ * ms, so for theirs it is up to 1 ms too long, and the wait for the broker is in it.
+ */
+export function brokerTransit({ timestamp, publishedAt = timestamp * 1000 }: Published, receivedUs: number): Lag {
+  return lagBetween(publishedAt, receivedUs);
+}

@@ -145,6 +145,22 @@ describe('what is measured', () => {
     expect(await gateway.metric(count)).toBe(before + 1);
   });
 
+  test('the way through the broker from when the message was sent, or made when nothing else is said', async () => {
+    const salon = nextSalon();
+    const browser = await gateway.join(salon);
+    const sum = 'whatsapp_event_stage_duration_seconds_sum{stage="broker_transit",synthetic="false"}';
+    const before = await gateway.metric(sum);
+    const ago = (seconds: number) => Date.now() - seconds * 1000;
+    const event = (seq: number, fields: object) =>
+      gateway.publishEvent(ownerEvent(salon, 'linked', { epoch: 1, seq }, { timestamp: ago(1000), ...fields }));
+    await event(1, { publishedAt: ago(100) * 1000 });
+    await waitFor(() => browser.states.length === 1, { what: 'the first event' });
+    expect(Math.floor(((await gateway.metric(sum)) - before) / 100)).toBe(1);
+    await event(2, {});
+    await waitFor(() => browser.states.length === 2, { what: 'the second event' });
+    expect(Math.floor(((await gateway.metric(sum)) - before) / 100)).toBe(11);
+  });
+
   test('a sampled connect is the exemplar of its latency, and one line of the log', async () => {
     const salon = nextSalon();
     const browser = await gateway.join(salon);

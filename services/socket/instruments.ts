@@ -9,7 +9,14 @@ import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { CounterSeries, Exemplar, Metrics } from '../../shared/telemetry/metrics.ts';
 import { Throttle } from '../../shared/telemetry/throttle.ts';
 import type { Clock } from './clock.ts';
-import { connectToEmitLag, lagBetween, snapshotLag, type DeliveryKind, type Lag } from './delivery-lag.ts';
+import {
+  brokerTransit,
+  connectToEmitLag,
+  lagBetween,
+  snapshotLag,
+  type DeliveryKind,
+  type Lag,
+} from './delivery-lag.ts';
 import type { Viewer } from './rooms.ts';
 import type { RefreshReason } from './upstream/refresh-reason.ts';
 
@@ -125,7 +132,7 @@ export class SocketInstruments {
     const lag = connectToEmitLag(event, endedUs);
     if (lag) {
       this.#observeConnect(event, { kind: 'live', lag, exemplar });
-      this.#observeStage('broker_transit', lagBetween(event.timestamp * 1000, receivedUs), { synthetic, exemplar });
+      this.#observeStage('broker_transit', brokerTransit(event, receivedUs), { synthetic, exemplar });
     }
     this.#observeStage('route', lagBetween(receivedUs, startedUs), { synthetic, exemplar });
     this.#observeStage('emit', lagBetween(startedUs, endedUs), { synthetic, exemplar });
@@ -265,7 +272,7 @@ export class SocketInstruments {
 
 function toStagesMs(event: SessionEvent, { receivedUs, startedUs, endedUs }: LiveDelivery) {
   return {
-    brokerTransitMs: toMs(lagBetween(event.timestamp * 1000, receivedUs)),
+    brokerTransitMs: toMs(brokerTransit(event, receivedUs)),
     routeMs: toMs(lagBetween(receivedUs, startedUs)),
     emitMs: toMs(lagBetween(startedUs, endedUs)),
   };

@@ -162,6 +162,7 @@ export class Ownership implements AsyncDisposable {
   #createPool(leases: LeaseStore): SessionPool {
     const { bus, config, client, instruments, leaseInstruments, overrides, store } = this.#options;
     const onGivenUp = () => signalLeases(bus);
+    const clock = new WallClock();
     const source = `/whatsapp/${config.replicaId}`;
     const relay = new MessageRelay({ publisher: this.#messagePublisher, instruments, source });
     const takeOver = new TakeOver({ bus, lease: this.lease, leases, store, instruments: leaseInstruments, onGivenUp });
@@ -172,10 +173,11 @@ export class Ownership implements AsyncDisposable {
         publisher: this.#publisher,
         instruments,
         source,
+        clock,
         mayPublish: () => this.lease.valid,
       }),
       instruments,
-      clock: new WallClock(),
+      clock,
       idleMs: overrides.idleMs ?? config.sessions.idleMs,
       maxSessions: config.sessions.max,
       restoreConcurrency: RESTORE_CONCURRENCY,

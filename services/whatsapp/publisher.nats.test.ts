@@ -12,6 +12,7 @@ import { parseCompanyId } from '../../shared/contract/company-id.ts';
 import { decodeEvent } from '../../shared/contract/decode-event.ts';
 import type { OrderedEvent } from '../../shared/contract/events.ts';
 import { EVENTS_STREAM } from '../../shared/contract/subjects.ts';
+import { WallClock } from '../../shared/lifecycle/wall-clock.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { Metrics } from '../../shared/telemetry/metrics.ts';
 import { connectBus, readStoredEvents, textOf, type WatchedBus } from '../../test/harness/bus.ts';
@@ -61,7 +62,13 @@ class PublishingSession implements ReconciledSession {
   constructor(epoch = 1) {
     const publisher = new ConfirmedPublisher(watched.bus, { streams });
     stack.use(publisher);
-    const events = new EventPublisher({ publisher, instruments, source: '/whatsapp/test', mayPublish: () => true });
+    const events = new EventPublisher({
+      publisher,
+      instruments,
+      source: '/whatsapp/test',
+      clock: new WallClock(),
+      mayPublish: () => true,
+    });
     this.#outbox = new Outbox({
       epoch,
       maxWaiting: 64,
@@ -131,6 +138,24 @@ describe('publishing', () => {
       '3 connected',
       '4 disconnected',
     ]);
+  });
+
+  test('an event says when the attempt was sent that went through, not when it was made', async () => {
+    const session = new PublishingSession();
+    await session.publish('starting');
+    await nats.kill();
+    await waitFor(() => !watched.bus.connected, { what: 'the outage' });
+    const stored = session.publish('linked');
+    await waitFor(() => session.lastEvent?.type === 'linked', { what: 'the event to be made' });
+    const restartedMs = Date.now() + 1;
+    await nats.restart();
+    expect(await stored).toBe(true);
+    const { timestamp, publishedAt = 0 } = decoded(
+      (await readLastEvent(watched.bus, salon)) ?? { body: new Uint8Array() },
+    );
+    expect(timestamp).toBeLessThanOrEqual(restartedMs);
+    expect(publishedAt / 1000).toBeGreaterThan(restartedMs);
+    expect(publishedAt / 1000).toBeLessThan(Date.now() + 5);
   });
 
   test('an owner of the past is refused, and is told so', async () => {

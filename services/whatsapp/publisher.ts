@@ -7,6 +7,7 @@ import type { OrderedEvent } from '../../shared/contract/events.ts';
 import { cloudEventHeaders } from '../../shared/contract/headers.ts';
 import type { Position } from '../../shared/contract/position.ts';
 import { EVENTS_TEMPLATE } from '../../shared/contract/subjects.ts';
+import type { WallClock } from '../../shared/lifecycle/wall-clock.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
 import { publishEventSpan } from '../../shared/telemetry/messaging-spans.ts';
 import { CONNECT_SPAN, EVENT_SPAN } from '../../shared/telemetry/span-names.ts';
@@ -30,6 +31,7 @@ export interface EventPublisherOptions {
   readonly instruments: Instruments;
   /** `ce-source`: which replica published it. */
   readonly source: string;
+  readonly clock: WallClock;
   /** `false`: the right to publish is over, whatever the stream knows of it. */
   readonly mayPublish: () => boolean;
 }
@@ -93,8 +95,8 @@ export class EventPublisher {
       endSpanWith(span, () => {
         const headers: Record<string, string> = { ...cloudEventHeaders(event, this.#options.source) };
         injectTraceContext(headers);
-        const body = encoder.encode(JSON.stringify(event));
-        const { publisher, instruments } = this.#options;
+        const { publisher, instruments, clock } = this.#options;
+        const body = () => encoder.encode(JSON.stringify({ ...event, publishedAt: clock.nowMicros() }));
         const message = { id: event.id, position, body, headers };
         return instruments.messaging.send('publish', EVENTS_TEMPLATE, () => publisher.publish(companyId, message));
       }),

@@ -41,7 +41,8 @@ export interface EventMessage {
   /** `Nats-Msg-Id`: unique for the event's position. */
   readonly id: string;
   readonly position: Position;
-  readonly body: Uint8Array;
+  /** A function is asked anew before each attempt, so that the body can say when it was sent. */
+  readonly body: Uint8Array | (() => Uint8Array);
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -240,20 +241,25 @@ export class ConfirmedPublisher implements AsyncDisposable {
 function toPublication({ id, position, body, headers }: EventMessage): Publication {
   try {
     const record = { ...headers, [MESSAGE_ID]: id };
-    requireSize(body, record);
-    return { id, position, body, headers: toHeaders(record), mayBeStored: false };
+    const maxBytes = MAX_EVENT_BYTES - bytesOf(record);
+    const toBody = typeof body === 'function' ? body : () => body;
+    return { id, position, body: () => atMost(maxBytes, toBody()), headers: toHeaders(record), mayBeStored: false };
   } catch (error) {
     throw new PublishRefusedError(id, error);
   }
 }
 
 /** The stream's bound is on headers and body together, separators and the expected sequence included. */
-function requireSize(body: Uint8Array, headers: Readonly<Record<string, string>>): void {
-  const size = Object.entries(headers).reduce(
+function bytesOf(headers: Readonly<Record<string, string>>): number {
+  return Object.entries(headers).reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value) + 4,
-    body.length + 80,
+    80,
   );
-  if (size > MAX_EVENT_BYTES) throw new BusError('BUS_TOO_LARGE', `${size} bytes, the stream takes ${MAX_EVENT_BYTES}`);
+}
+
+function atMost(maxBytes: number, body: Uint8Array): Uint8Array {
+  if (body.length <= maxBytes) return body;
+  throw new BusError('BUS_TOO_LARGE', `${body.length} bytes, with these headers the stream takes ${maxBytes}`);
 }
 
 /** A publish finds nobody listening on the subject, a read of the subject's end no stream of that name. */

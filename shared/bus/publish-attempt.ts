@@ -31,7 +31,8 @@ export interface SubjectEnd {
 export interface Publication {
   readonly id: string;
   readonly position: Position;
-  readonly body: Uint8Array;
+  /** Asked just before each attempt is sent. */
+  readonly body: () => Uint8Array;
   readonly headers: MsgHdrs;
   /** An attempt was sent and its answer never came: the stream may have it. */
   mayBeStored: boolean;
@@ -84,7 +85,7 @@ async function send(
 ): Promise<Acknowledgement> {
   const { body, headers } = publication;
   try {
-    const reply = await request(bus, eventsSubject(companyId), body, { timeoutMs, headers });
+    const reply = await request(bus, eventsSubject(companyId), body(), { timeoutMs, headers });
     return toAcknowledgement(parseAnswer(reply.body, 'publish'));
   } catch (error) {
     if (error instanceof BusError && LEAVES_OPEN.has(error.code)) publication.mayBeStored = true;

@@ -7,7 +7,7 @@ import { SESSION_STATES, type SessionState } from './session-state.ts';
  * Schema history, newest last. Readers accept unknown fields, so only a change that an older reader would misread
  * needs a new version.
  *
- * 1: session lifecycle with the whole state in every event.
+ * 1: session lifecycle with the whole state in every event. `publishedAt` came later: older readers ignore it.
  */
 export const EVENT_SCHEMA_VERSION = 1;
 
@@ -38,6 +38,8 @@ const Position = {
   seq: Type.Optional(Type.Integer({ minimum: 1 })),
   /** When WhatsApp reported it, in µs since the epoch; kept by a republished event. */
   occurredAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** When this message was sent, in µs since the epoch: the wait for NATS and earlier attempts lie before it. */
+  publishedAt: Type.Optional(Type.Integer({ minimum: 0 })),
   /** True exactly for the reserved company ids of the canary and of load tests. */
   synthetic: Type.Optional(Type.Boolean()),
   /** The owner published the state again because the stream did not have it: enters no latency histogram. */
@@ -64,7 +66,7 @@ const Ending = {
 
 const envelope = {
   companyId: Type.String({ pattern: COMPANY_ID_PATTERN }),
-  /** ms since the epoch, at publishing. */
+  /** ms since the epoch, when the event was made: from then on a QR or code lives for its `ttlMs`. */
   timestamp: Millis,
   ...Position,
   ...State,

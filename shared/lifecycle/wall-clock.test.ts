@@ -11,6 +11,19 @@ test('time between two ticks of the wall clock is seen', () => {
   expect(clock.nowMicros()).toBe(1_764_870_000_001_100);
 });
 
+test('a reading late in a tick is made up for by an early one', () => {
+  const start = 1_764_870_000_000;
+  let now = start + 0.7;
+  const clock = new WallClock({ wallMs: () => Math.floor(now), monotonicMs: () => now - start });
+  expect(clock.nowMicros()).toBe(start * 1000);
+  now = start + 1.1;
+  expect(clock.nowMicros()).toBe((start + 1) * 1000);
+  now = start + 2;
+  expect(clock.nowMicros()).toBe((start + 2) * 1000);
+  now = start + 2.9;
+  expect(clock.nowMicros()).toBe((start + 2.9) * 1000);
+});
+
 test.each([3_600_000, -3_600_000, 3])('a wall clock corrected by %i ms is followed', (correction) => {
   let [wall, monotonic] = [1_764_870_000_000, 500];
   const clock = new WallClock({ wallMs: () => wall, monotonicMs: () => monotonic });

@@ -5,7 +5,7 @@ export interface ClockSources {
   readonly monotonicMs: () => number;
 }
 
-/** How far the two sources may drift apart before the wall clock is believed again. */
+/** How far the monotonic clock may run ahead of the wall clock before that is believed, in ms. */
 const MAX_DRIFT_MS = 2;
 
 /**
@@ -14,12 +14,12 @@ const MAX_DRIFT_MS = 2;
  */
 export class WallClock {
   readonly #sources: ClockSources;
+  /** When the monotonic clock was 0, by the wall clock. */
   #anchorMs: number;
 
   constructor(sources?: ClockSources) {
     this.#sources = sources ?? { wallMs: Date.now, monotonicMs: () => performance.now() };
-    // The wall clock is cut to whole ms, so an anchor taken from it is up to 1 ms behind: more than a message takes
-    // between two processes of one host, whose latency would come out negative. The origin of the process is exact.
+    // The origin of the process is exact from the first reading on.
     this.#anchorMs = sources ? sources.wallMs() - sources.monotonicMs() : performance.timeOrigin;
   }
 
@@ -28,7 +28,10 @@ export class WallClock {
     const { wallMs, monotonicMs } = this.#sources;
     const wall = wallMs();
     const elapsed = monotonicMs();
-    if (Math.abs(this.#anchorMs + elapsed - wall) > MAX_DRIFT_MS) this.#anchorMs = wall - elapsed;
+    // Cut to whole ms and read first, the wall clock is never ahead: the highest anchor is the most exact one, to a few
+    // readings. An anchor that stayed 1 ms behind would make the latency between two processes of one host negative.
+    const anchor = wall - elapsed;
+    if (anchor > this.#anchorMs || anchor < this.#anchorMs - MAX_DRIFT_MS) this.#anchorMs = anchor;
     return Math.round((this.#anchorMs + elapsed) * 1000);
   }
 }

@@ -19,7 +19,7 @@ const encoder = new TextEncoder();
 
 /**
  * An event as the WhatsApp service publishes it. `occurredAtUs` is the intended send time, so that the services count
- * their latency from there too.
+ * their latency and its first stage from there too.
  */
 export function toOutgoing(
   companyId: CompanyId,
@@ -35,6 +35,7 @@ export function toOutgoing(
     id,
     ...position,
     occurredAt: Math.round(occurredAtUs),
+    publishedAt: Math.round(occurredAtUs),
     synthetic: true,
     state: 'connected',
   };

@@ -33,7 +33,7 @@ ${section('Latency', latencyTable(report), agreementNote(report))}
 ${section('Latency over time', latencyChart(report), 'By the second in which an event was meant to be sent. The warm-up is left out.')}
 ${section('Throughput', throughputChart(report), 'Deliveries (events times browsers of their company) a second: meant to begin, and arrived.')}
 ${report.steps.length > 0 ? section('Steps', stepTable(report), kneeNote(report)) : ''}
-${report.stages.length > 0 ? section('Where the time goes', stageTable(report), "The services' own histograms. An event's timestamp is in whole ms, so broker_transit is up to 1 ms too long.") : ''}
+${report.stages.length > 0 ? section('Where the time goes', stageTable(report), "The services' own histograms. broker_transit begins when the event was due.") : ''}
 ${section('Processes', processTable(report), 'Measured part: CPU for each published event, memory at its end.')}
 ${section('Counters of the services', counterTable(report), 'Increase during the measured part. Repaired states came from the stream after live delivery had missed them.')}
 ${section('Conditions', conditionsTable(report), 'Only runs on the same machine with the same flags compare.')}
