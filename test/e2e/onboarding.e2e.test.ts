@@ -12,6 +12,7 @@ const SALON_BY_HAND = '962305';
 const SALON_WHILE_DOWN = '962306';
 const SALON_BY_CODE = '962307';
 const SALON_CORRECTED = '962308';
+const SALON_BY_SECOND_CODE = '962309';
 
 let browser: Browser;
 let system: System;
@@ -34,6 +35,18 @@ async function openOnboarding(salonId: string): Promise<Page> {
 
 async function untilState(page: Page, state: string): Promise<void> {
   await page.locator(`[data-state="${state}"]`).waitFor({ timeout: 60_000 });
+}
+
+async function askForCode(page: Page, typedNumber: string): Promise<void> {
+  await page.getByRole('button', { name: 'Подключить по номеру' }).click();
+  await page.getByRole('textbox', { name: 'Номер WhatsApp салона' }).fill(typedNumber);
+  await page.getByRole('button', { name: 'Получить код' }).click();
+}
+
+async function readCode(page: Page): Promise<string> {
+  await untilState(page, 'pairing-code');
+  const shown = await page.getByText(/^Код: /).innerText();
+  return shown.replace('Код:', '').replaceAll(/[^0-9A-Z]/g, '');
 }
 
 /** Answers every state that the page shows from now on, however briefly. */
@@ -111,13 +124,25 @@ describe('a salon links its WhatsApp', () => {
   test('by typing the code on the page into the phone', async () => {
     const page = await openOnboarding(SALON_BY_CODE);
     await untilState(page, 'qr');
-    await page.getByRole('button', { name: 'Подключить по номеру' }).click();
-    await page.getByRole('textbox', { name: 'Номер WhatsApp салона' }).fill('8 (999) 000-00-02');
-    await page.getByRole('button', { name: 'Получить код' }).click();
-    await untilState(page, 'pairing-code');
-    const shown = await page.getByText(/^Код: /).innerText();
-    const code = shown.replace('Код:', '').replaceAll(/[^0-9A-Z]/g, '');
-    await typeCodeInto(system.phoneUrl, '79990000002', code);
+    await askForCode(page, '8 (999) 000-00-02');
+    await typeCodeInto(system.phoneUrl, '79990000002', await readCode(page));
+    await untilState(page, 'connected');
+    await page.close();
+  });
+
+  test('by a second code with one tap, when the service dies with the first one on the page', async () => {
+    const page = await openOnboarding(SALON_BY_SECOND_CODE);
+    await untilState(page, 'qr');
+    await askForCode(page, '8 (999) 000-00-03');
+    const lost = await readCode(page);
+    await system.kill('whatsapp');
+    await system.startProcess('whatsapp');
+    await untilState(page, 'code-expired');
+    await page.getByText('+7 999 000-00-03', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Получить новый код' }).click();
+    const code = await readCode(page);
+    expect(code).not.toBe(lost);
+    await typeCodeInto(system.phoneUrl, '79990000003', code);
     await untilState(page, 'connected');
     await page.close();
   });
