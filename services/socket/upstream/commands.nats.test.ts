@@ -4,20 +4,21 @@ import { BusConnection } from '../../../shared/bus/connection.ts';
 import type { CommandErrorCode } from '../../../shared/contract/command-errors.ts';
 import type { Command, CommandReply } from '../../../shared/contract/commands.ts';
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
-import { startNatsServer } from '../../../test/harness/nats-server.ts';
+import { startNatsServer, type NatsServer } from '../../../test/harness/nats-server.ts';
 import { GatewayUnderTest, byHand, ownerEvent, qrFor } from '../../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
 
 const SALON = 962_302;
 
 let stack: AsyncDisposableStack;
+let server: NatsServer;
 let gateway: GatewayUnderTest;
 let owner: BusConnection;
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
-  const server = stack.use(await startNatsServer());
-  gateway = stack.use(await GatewayUnderTest.start(server.url, { commandDeadlineMs: 300 }));
+  server = stack.use(await startNatsServer());
+  gateway = stack.use(await GatewayUnderTest.start(server.url));
   owner = stack.use(await BusConnection.connect({ servers: [server.url], name: 'whatsapp' }));
 });
 
@@ -60,6 +61,23 @@ describe('a browser that connects', () => {
     expect(browser.payloads('qr-update')).toEqual([]);
   });
 
+  test('is not shown again by the answer what it was shown before', async () => {
+    const event = ownerEvent(SALON, 'qr', { epoch: 1, seq: 2 }, qrFor(60_000));
+    const late = Promise.withResolvers<CommandReply>();
+    const asked = own(() => (asked.length === 1 ? { ok: true, event } : late.promise));
+    const first = await gateway.join(SALON);
+    await first.showing('qr');
+    const second = await gateway.join(SALON);
+    await second.showing('qr');
+    await waitFor(() => asked.length === 2, { what: 'the second start' });
+    late.resolve({ ok: true, event });
+    for (const [seq, state] of [[3, 'linked'] as const, [4, 'connected'] as const]) {
+      await gateway.publishEvent(ownerEvent(SALON, state, { epoch: 1, seq }));
+      await second.showing(state);
+    }
+    expect(second.states.map(({ state }) => state)).toEqual(['qr', 'linked', 'connected']);
+  });
+
   test('is told once when nobody answers, and shown the state as soon as somebody does', async () => {
     const browser = await gateway.join(SALON);
     expect(await browser.got('error')).toEqual({ message: expect.any(String) as string, code: 'NO_RESPONDER' });
@@ -78,9 +96,10 @@ describe('a browser that connects', () => {
   });
 
   test('hears of a timeout and of a refusal by their codes', async () => {
+    const impatient = stack.use(await GatewayUnderTest.start(server.url, { commandDeadlineMs: 1000 }));
     const late = Promise.withResolvers<CommandReply>();
     const asked = own(() => (asked.length === 1 ? late.promise : refused('CREDENTIALS_UNREADABLE')));
-    const browser = await gateway.join(SALON);
+    const browser = await impatient.join(SALON);
     expect(await browser.got('error')).toMatchObject({ code: 'COMMAND_TIMEOUT' });
     late.resolve({ ok: true });
     await waitFor(() => asked.length === 2, { what: 'the repetition' });

@@ -25,7 +25,7 @@ export interface SessionCommandsOptions {
 }
 
 interface Asking {
-  /** Is shown the answer in any case. */
+  /** A person who waits for the answer: is shown it in any case. */
   readonly asker?: Viewer;
   readonly phoneNumber?: PhoneNumber;
 }
@@ -61,7 +61,7 @@ export class SessionCommands implements AsyncDisposable {
   /** Starts or finds the session for a browser that has joined. `settled` resolves when it was shown what the stream holds. */
   async start(room: Room, viewer: Viewer, settled: Promise<void>): Promise<void> {
     if (!takesCommands(room)) return;
-    const failure = await this.#ask(room, 'start', { asker: viewer });
+    const failure = await this.#ask(room, 'start');
     if (!failure) return;
     await settled;
     if (!room.has(viewer) || this.#isKnown(room)) return;
