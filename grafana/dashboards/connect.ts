@@ -371,7 +371,7 @@ const who: Section = {
     logs({
       title: 'Logs of the company',
       description:
-        'Every line of both services that names it. Each has a trace_id: click it. Nothing at all: no session and no page; ask the salon to open the page.',
+        'Every line of both services that names it; one with a trace_id leads to its trace. Nothing at all: no session and no page; ask the salon to open the page.',
       width: 24,
       logql: '{service_name=~"whatsapp|socket"} | json | company_id=~"(company_)?($company)"',
       links: [{ dashboard: 'connect', panel: 'Traces of the company' }],

@@ -207,7 +207,7 @@ export class Instruments {
 }
 
 /** The attribute by which logs and traces of one company are found. */
-function companyOf(companyId: string): { readonly 'company.id': string } {
+export function companyOf(companyId: string): { readonly 'company.id': string } {
   return { 'company.id': companyId };
 }
 

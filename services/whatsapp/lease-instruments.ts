@@ -1,6 +1,7 @@
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import { companyOf } from './instruments.ts';
 
 /** The `outcome` label of `whatsapp_lease_transitions_total`, and what each says. */
 export type LeaseOutcome =
@@ -78,8 +79,4 @@ export class LeaseInstruments {
   roundFailed(err: unknown): void {
     this.#logger.warn({ err }, 'sessions could not be compared with the leases');
   }
-}
-
-function companyOf(companyId: CompanyId): { readonly 'company.id': string } {
-  return { 'company.id': companyId };
 }

@@ -27,7 +27,9 @@ const secrets: string[] = [];
 beforeAll(async () => {
   receiver = await OtlpReceiver.start();
   // Every trace, as npm start has it, and batches that do not keep a test waiting.
-  system = await startSystem({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '200' } });
+  system = await startSystem({
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '200', LOG_LEVEL: 'debug' },
+  });
   token = await system.token(SALON);
   using browser = new TestBrowser(system.socketUrl, { auth: { token, acknowledges: true } });
   browser.socket.onAny((_name: string, ...args: unknown[]) => {
@@ -159,6 +161,14 @@ describe('the trace of a connect', () => {
       expect(text).toMatch(new RegExp(`^${metric}_bucket\\{.*# \\{trace_id="${traceId}"`, 'm'));
     }
   });
+});
+
+test('every line of the logs that names a company has its id under the one key that Loki is asked for', async () => {
+  for (const service of ['whatsapp', 'socket', 'canary'] as const) {
+    const naming = (await system.logEntries(service)).filter((line) => /company_|962305/.test(JSON.stringify(line)));
+    expect(naming.length).toBeGreaterThan(0);
+    expect(naming.filter((line) => !/^company_[0-9]+$/.test(String(line['company.id'])))).toEqual([]);
+  }
 });
 
 test('the exemplar of the connect is served by Prometheus', async () => {
