@@ -72,7 +72,7 @@ export const OPENAPI = {
           400: refusal('COMPANY_ID_INVALID, TEXT_REQUIRED, RECIPIENT_INVALID, BAD_BODY'),
           401: refusal('UNAUTHORIZED'),
           403: refusal('API_KEY_UNSET: the service has no WHATSAPP_API_KEY, and nobody may send'),
-          404: refusal('NO_SESSION'),
+          404: refusal('NO_SESSION, or NOT_ON_WHATSAPP: nobody has that phone number there'),
           409: refusal('NOT_CONNECTED, or NOT_OWNER: another replica holds the session'),
           413: refusal('TEXT_TOO_LONG'),
           429: refusal('RATE_LIMITED; Retry-After says when'),

@@ -110,6 +110,7 @@ describe('POST /sessions/:companyId/messages', () => {
   test.each([
     [400, 'COMPANY_ID_INVALID', '0', { to: CLIENT, text: 'x' }],
     [404, 'NO_SESSION', STRANGER, { to: CLIENT, text: 'x' }],
+    [404, 'NOT_ON_WHATSAPP', '962311', { to: '+7 999 000-99-99', text: 'x' }],
     [400, 'TEXT_REQUIRED', '962311', { to: CLIENT }],
     [400, 'TEXT_REQUIRED', '962311', { to: CLIENT, text: ' \n' }],
     [400, 'TEXT_REQUIRED', '962311', [1]],

@@ -6,6 +6,7 @@ import { parsePhoneNumber } from '../../../shared/contract/phone-number.ts';
 import { HttpError } from '../../../shared/http/http-error.ts';
 import type { Instruments } from '../instruments.ts';
 import { parseAddress, type Address } from '../session/address.ts';
+import { NotOnWhatsAppError } from '../session/recipients.ts';
 import { NotConnectedError, type Session } from '../session/session.ts';
 import type { SendLimit } from './send-limit.ts';
 
@@ -49,6 +50,7 @@ async function send(
     return id;
   } catch (error) {
     if (error instanceof NotConnectedError) throw new HttpError(409, error.code, error.message);
+    if (error instanceof NotOnWhatsAppError) throw new HttpError(404, error.code, error.message);
     instruments.messageNotSent(session.companyId, error);
     throw new HttpError(502, 'SEND_FAILED', 'WhatsApp did not take the message');
   }

@@ -15,6 +15,7 @@ import { toCloseReason, type CloseReason, type SocketClose } from './close-reaso
 import type { SocketListener, WhatsAppSocket } from './companion-device.ts';
 import { qrLifetimeMs } from './qr-lifetime.ts';
 import type { ReceivedMessage, Sender } from './received-message.ts';
+import { Recipients } from './recipients.ts';
 import type { SocketTimes } from './socket-times.ts';
 
 export interface BaileysSocketOptions {
@@ -33,6 +34,7 @@ export class BaileysSocket implements WhatsAppSocket {
   readonly #listener: SocketListener;
   readonly #times: SocketTimes;
   readonly #openTimer: NodeJS.Timeout;
+  readonly #recipients = new Recipients({ lookUp: (phoneNumber) => this.#lookUp(phoneNumber) });
   #codeTimer: NodeJS.Timeout | undefined;
   /** Monotonic, in ms. */
   #codeEndsAtMs = 0;
@@ -76,7 +78,8 @@ export class BaileysSocket implements WhatsAppSocket {
   }
 
   async sendText(to: Address, text: string): Promise<string> {
-    const sent = await this.#sock.sendMessage(formatAddress(to), { text });
+    const jid = formatAddress(await this.#recipients.find(to));
+    const sent = await this.#sock.sendMessage(jid, { text });
     if (!sent?.key.id) throw new Error('Baileys answered no message id');
     return sent.key.id;
   }
@@ -185,6 +188,14 @@ export class BaileysSocket implements WhatsAppSocket {
       return known === undefined ? from : { ...from, lid: known };
     }
     return from;
+  }
+
+  async #lookUp(phoneNumber: string): Promise<Address | 'nobody'> {
+    const found = await this.#sock.onWhatsApp(phoneNumber);
+    if (!found) throw new Error('WhatsApp did not say whether the number has an account');
+    const [account] = found;
+    if (!account?.exists) return 'nobody';
+    return parseAddress(account.jid) ?? { user: phoneNumber, server: 's.whatsapp.net', device: 0 };
   }
 
   #noticeName(): void {

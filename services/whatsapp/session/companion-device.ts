@@ -36,6 +36,7 @@ export interface WhatsAppSocket {
   /**
    * Sends a text and answers WhatsApp's id for it once it is on its way; whether it arrives is not known by then.
    * Rejects when the socket is not open or the recipient cannot be encrypted for.
+   * @throws NotOnWhatsAppError
    */
   sendText(to: Address, text: string): Promise<string>;
   /** Asks WhatsApp to remove the device, then closes; `onClose` follows in any case. Never rejects. */

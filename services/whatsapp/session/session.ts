@@ -189,7 +189,7 @@ export class Session implements DeviceOwner {
 
   /**
    * Sends a text and answers WhatsApp's id for it.
-   * @throws NotConnectedError, or what the socket rejects with.
+   * @throws NotConnectedError, NotOnWhatsAppError, or what the socket rejects with.
    */
   async sendText(to: Address, text: string): Promise<string> {
     const { phase, state } = this.#machine;
