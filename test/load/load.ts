@@ -1,10 +1,10 @@
 /** `npm run load`: loads the path from published events to browsers and reports. `--help` lists the flags. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { runCommand } from '../../deploy/operate/run-command.ts';
 import { LOAD_HELP, parseLoadArgs, type LoadOptions } from './options.ts';
 import { formatProgress } from './progress-line.ts';
 import { toReport } from './report/build.ts';
-import { parseReport, renderComparison } from './report/compare.ts';
+import { parseReport, renderComparison, ReportError } from './report/compare.ts';
 import { readEnvironment } from './report/environment.ts';
 import { outcomeOf, renderText } from './report/text.ts';
 import { writeReport } from './report/write.ts';
@@ -19,7 +19,7 @@ await runCommand(LOAD_HELP, async (args, signal) => {
   const command = parseLoadArgs(args, process.env['NATS_URL']);
   if (command.kind === 'compare') {
     const [before, after] = await Promise.all(
-      command.files.map(async (file) => parseReport(file, await readFile(file, 'utf8'))),
+      command.files.map(async (file) => parseReport(file, await readReport(file))),
     );
     if (before && after) process.stdout.write(renderComparison(before, after));
     return;
@@ -27,7 +27,17 @@ await runCommand(LOAD_HELP, async (args, signal) => {
   await load(command.options, args, signal);
 });
 
+async function readReport(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ReportError(file, 'cannot be read', error);
+  }
+}
+
 async function load(options: LoadOptions, args: readonly string[], signal: AbortSignal): Promise<void> {
+  // What stops the report from being written is better known before the run.
+  await mkdir(options.outDir, { recursive: true });
   const environment = readEnvironment();
   const say = (line: string) => process.stderr.write(line);
   say(options.replicas ? `driving ${options.replicas.join(', ')}\n` : 'starting a system of its own\n');

@@ -26,12 +26,15 @@ export function loadCompany(index: number): CompanyId {
 export class LoadPlan {
   readonly options: PlanOptions;
   readonly schedule: Schedule;
+  /** The highest rate that the schedule comes to, in events per second. */
+  readonly peakRate: number;
 
   constructor(options: PlanOptions) {
     const { profile, rate, durationMs, warmupMs } = options;
     const measured = toSegments(profile, rate, durationMs);
     const firstRate = measured[0]?.fromRate ?? rate;
     this.options = options;
+    this.peakRate = Math.max(...measured.map(({ fromRate, toRate }) => Math.max(fromRate, toRate)));
     this.schedule = new Schedule([{ durationMs: warmupMs, fromRate: firstRate, toRate: firstRate }, ...measured]);
   }
 

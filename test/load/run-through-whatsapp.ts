@@ -115,6 +115,7 @@ class Links {
       sentByCompany: new Uint32Array(),
       sentPerSecond: [],
       lag: encode(this.#lag),
+      lagPerSecond: [],
       confirmation: encode(this.#took),
       utilization: 0,
       cpuSeconds: 0,

@@ -9,7 +9,7 @@ export interface Segment {
 }
 
 /** Steps of the `step` profile; each adds the first rate once more. */
-const STEPS = 8;
+export const STEPS = 8;
 const SPIKE_FACTOR = 5;
 /** A ramp starts at this share of its top. */
 const RAMP_START = 0.1;

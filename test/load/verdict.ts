@@ -136,6 +136,11 @@ const MAX_LAG_SHARE = 0.1;
 /** A generator process busier than this cannot tell its own queue from the system's. */
 const MAX_UTILIZATION = 0.9;
 
+/** Whether a generator that was late by so much has made the latency what it is. */
+export function isLate(lagP99Ms: number, latencyP99Ms: number): boolean {
+  return lagP99Ms > MAX_LAG_SHARE * latencyP99Ms;
+}
+
 export interface GeneratorHealth {
   readonly delivered: number;
   /** Deliveries behind the warm-up: those that the latency is of. */
@@ -159,7 +164,7 @@ export function voidReasons({
   if (delivered === 0) return ['nothing was delivered'];
   if (timed === 0) return ['nothing was delivered behind the warm-up'];
   const reasons: string[] = [];
-  if (lagP99Ms > MAX_LAG_SHARE * latencyP99Ms) {
+  if (isLate(lagP99Ms, latencyP99Ms)) {
     reasons.push(
       `the generator itself lagged: p99 ${lagP99Ms.toFixed(2)} ms, more than 10 % of the reported p99 of ${latencyP99Ms.toFixed(2)} ms`,
     );

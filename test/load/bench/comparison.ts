@@ -82,7 +82,10 @@ async function measureLatencies(variants: readonly Variant[], options: Compariso
   for (const { name, target } of variants) {
     const browsers = stack.use(new BrowserCrew({ target, plan: SEATED, workers: 1 }));
     await browsers.connect(signal, () => undefined);
-    crews.set(name, { browsers, publishers: stack.use(new PublisherCrew(target.transport, AT_2000)) });
+    crews.set(name, {
+      browsers,
+      publishers: stack.use(new PublisherCrew(target.transport, { ...SEATED, rate: AT_2000.rate })),
+    });
   }
   await sleep(SETTLE_MS);
   const scenarios = SCENARIOS.filter((each) => each.kind === 'latency');

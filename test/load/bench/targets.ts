@@ -1,3 +1,4 @@
+import { isLate } from '../verdict.ts';
 import { FIGURES, medianOf, ratioOf, valuesOf, type CellsByColumn } from './cell.ts';
 import {
   AT_2000,
@@ -13,8 +14,6 @@ import { isCalm, medianRatio } from './statistics.ts';
 
 /** Repetitions below which a comparison is void. */
 export const NEEDED_REPETITIONS = 6;
-/** How much of a p99 the generator may be late by. */
-const MAX_LAG_SHARE = 0.1;
 /** A gateway less busy than this was not what limited the rate. */
 const BUSY_PERCENT = 85;
 
@@ -95,8 +94,8 @@ function latency(name: string, columns: readonly [Column, Column], figure: strin
     measure: (cells) => {
       const found = cells.get(AT_2000);
       if (!found || columns.some((column) => !found.has(column))) return NOT_MEASURED;
-      const late = columns.find(
-        (column) => medianOf(found, column, FIGURES.lag) > MAX_LAG_SHARE * medianOf(found, column, FIGURES.p99),
+      const late = columns.find((column) =>
+        isLate(medianOf(found, column, FIGURES.lag), medianOf(found, column, FIGURES.p99)),
       );
       return {
         measured: ratioOf(found, columns, figure),

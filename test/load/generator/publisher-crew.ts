@@ -1,22 +1,24 @@
 import { join } from 'node:path';
-import type { PlanOptions } from '../plan.ts';
+import { LoadPlan, type PlanOptions } from '../plan.ts';
 import type { Origin } from './clock.ts';
 import type { PublisherMethods, PublisherReport } from './publisher.ts';
 import { Remote } from './remote.ts';
 import type { TransportOptions } from './transport.ts';
 
 const PUBLISHER = join(import.meta.dirname, 'publisher.ts');
-/** Events that one publisher process can send in time, a second. */
-const RATE_PER_PUBLISHER = 15_000;
+/** Events that one publisher process can send in time, a second; each confirmation is work, too. */
+const RATE_PER_PUBLISHER = { core: 15_000, confirmed: 5000 };
 
 /** All publishers of a run, in their processes. They may send several runs of the same size, one after the other. */
 export class PublisherCrew implements AsyncDisposable {
   readonly #workers: readonly Remote<PublisherMethods>[];
   readonly #transport: TransportOptions;
 
-  constructor(transport: TransportOptions, { rate }: Pick<PlanOptions, 'rate'>) {
+  /** As many processes as the peak of the plan takes. */
+  constructor(transport: TransportOptions, plan: PlanOptions) {
     this.#transport = transport;
-    const count = Math.max(1, Math.ceil(rate / RATE_PER_PUBLISHER));
+    const each = RATE_PER_PUBLISHER[transport.kind === 'jetstream' ? 'confirmed' : 'core'];
+    const count = Math.ceil(new LoadPlan(plan).peakRate / each);
     this.#workers = Array.from({ length: count }, () => new Remote<PublisherMethods>(PUBLISHER));
   }
 

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { LoadPlan, loadCompany, type PlanOptions } from '../plan.ts';
 import { block, sharedMs, type Origin } from './clock.ts';
-import { encode, latencyHistogram, recordMs } from './latencies.ts';
+import { encode, latencyHistogram, LatencySeries, recordMs } from './latencies.ts';
 import { toOutgoing, type OutgoingEvent } from './outgoing.ts';
 import { takePriority } from './priority.ts';
 import { serve } from './remote.ts';
@@ -32,6 +32,8 @@ export interface PublisherReport extends PublisherProgress {
   /** How late the events were sent, and how long the confirmations took; of the measured part, encoded. */
   readonly lag: string;
   readonly confirmation: string;
+  /** The lag by the second in which an event was meant to be sent, warm-up included. */
+  readonly lagPerSecond: readonly string[];
   readonly firstFailure: string | undefined;
   /** Share of its time that the process was busy, 0 to 1. */
   readonly utilization: number;
@@ -55,6 +57,7 @@ class Publisher {
   readonly #transport: Transport;
   readonly #seqs: Uint32Array;
   readonly #lag = latencyHistogram();
+  readonly #lagPerSecond = new LatencySeries();
   readonly #confirmation = latencyHistogram();
   readonly #perSecond: number[] = [];
   #sent = 0;
@@ -106,6 +109,7 @@ class Publisher {
       sentByCompany: this.#seqs,
       sentPerSecond: this.#perSecond,
       lag: encode(this.#lag),
+      lagPerSecond: this.#lagPerSecond.encode(),
       confirmation: encode(this.#confirmation),
       firstFailure: this.#firstFailure,
       utilization: ranMs === 0 ? 0 : (used.user + used.system) / 1000 / ranMs,
@@ -142,6 +146,7 @@ class Publisher {
     const sentAtMs = sharedMs() - origin.atMs;
     const measured = dueMs >= this.#plan.options.warmupMs;
     if (measured) recordMs(this.#lag, sentAtMs - dueMs);
+    this.#lagPerSecond.record(Math.floor(dueMs / 1000), sentAtMs - dueMs);
     const second = Math.floor(sentAtMs / 1000);
     this.#perSecond[second] = (this.#perSecond[second] ?? 0) + 1;
     this.#sent += 1;

@@ -7,14 +7,8 @@ import { LoadPlan } from '../plan.ts';
 import type { Measured } from '../run.ts';
 import { addVerdicts, EMPTY_VERDICT, voidReasons, type Verdict } from '../verdict.ts';
 import type { Environment } from './environment.ts';
-import {
-  REPORT_VERSION,
-  type LoadReport,
-  type ProcessRow,
-  type SecondRow,
-  type ServerDuration,
-  type StepRow,
-} from './report.ts';
+import { REPORT_VERSION, type LoadReport, type ProcessRow, type SecondRow, type ServerDuration } from './report.ts';
+import { kneeOf, stepVoidReasons, toSteps } from './steps.ts';
 
 export interface ReportInput {
   readonly options: LoadOptions;
@@ -41,13 +35,15 @@ export function toReport({ options, measured, environment, command, madeAt }: Re
   const health = {
     delivered: verdict.delivered,
     timed: latency.count,
-    lagP99Ms: lag.p99Ms,
+    // Of a run that goes beyond the knee each step is judged by itself.
+    lagP99Ms: options.profile === 'step' ? 0 : lag.p99Ms,
     // A link begins when it is due; the latency of its connect counts from WhatsApp's report.
     latencyP99Ms: options.through === 'whatsapp' ? confirmation.p99Ms : latency.p99Ms,
     utilization: Math.max(0, ...generator.map(({ utilization }) => utilization)),
   };
   const seconds = toSeconds(options, measured);
-  const steps = options.profile === 'step' ? toSteps(options, seconds) : [];
+  const lags = publishers.map(({ lagPerSecond }) => lagPerSecond);
+  const steps = options.profile === 'step' ? toSteps(options, seconds, lags) : [];
   const { outDir: _, ...shown } = options;
   return {
     version: REPORT_VERSION,
@@ -56,7 +52,7 @@ export function toReport({ options, measured, environment, command, madeAt }: Re
     options: shown,
     environment,
     interrupted: measured.interrupted,
-    voidReasons: voidReasons(health),
+    voidReasons: [...voidReasons(health), ...stepVoidReasons(steps)],
     failures: toFailures(options, { verdict, latency, measured }),
     verdict,
     sent: publishers.reduce((sum, { sent }) => sum + sent, 0),
@@ -132,36 +128,6 @@ function offeredPerSecond(options: LoadOptions): readonly number[] {
     offered[second] = (offered[second] ?? 0) + (audience.get(plan.companyOf(event)) ?? 0);
   }
   return offered;
-}
-
-/** The step profile has eight steps of equal length; seconds that belong to two of them are left out. */
-function toSteps(options: LoadOptions, seconds: readonly SecondRow[]): readonly StepRow[] {
-  const stepMs = options.durationMs / 8;
-  return Array.from({ length: 8 }, (_, step) => {
-    const fromMs = options.warmupMs + step * stepMs;
-    const inside = seconds.filter(({ second }) => second * 1000 >= fromMs && (second + 1) * 1000 <= fromMs + stepMs);
-    const timed = inside.filter((row) => row.p99Ms !== undefined);
-    const sum = (of: (row: SecondRow) => number) => inside.reduce((total, row) => total + of(row), 0);
-    return {
-      rate: options.rate * (step + 1),
-      p50Ms: median(timed.map(({ p50Ms = 0 }) => p50Ms)),
-      p99Ms: median(timed.map(({ p99Ms = 0 }) => p99Ms)),
-      keptUp:
-        sum(({ offered }) => offered) === 0 ? 0 : sum(({ delivered }) => delivered) / sum(({ offered }) => offered),
-    };
-  });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-/** Beyond the knee arrivals fall behind what is offered, or the wait grows beyond ten times that of the first step. */
-function kneeOf(steps: readonly StepRow[]): number | undefined {
-  const [first] = steps;
-  if (!first) return undefined;
-  const beyond = steps.findIndex(({ keptUp, p50Ms }) => keptUp < 0.98 || p50Ms > 10 * first.p50Ms);
-  return beyond < 0 ? steps.at(-1)?.rate : steps[beyond - 1]?.rate;
 }
 
 function toServerView(observation: Observation, { p50Ms, p99Ms }: Percentiles): LoadReport['server'] {

@@ -23,7 +23,7 @@ export interface LineChart {
 
 const WIDTH = 920;
 const HEIGHT = 300;
-const MARGIN = { left: 72, right: 24, top: 12, bottom: 44 };
+const MARGIN = { left: 72, right: 32, top: 12, bottom: 44 };
 
 /** An SVG chart with its legend. On the logarithmic axis what is below 1 µs stands at 1 µs. */
 export function lineChart({ series, x, y }: LineChart): string {

@@ -3,7 +3,7 @@ import { lineChart, type Series } from './charts.ts';
 import { formatCount, formatMiB, formatMs, formatPercent } from './format.ts';
 import { latencyNamesOf, type LoadReport, type SecondRow } from './report.ts';
 import { STYLE } from './style.ts';
-import { outcomeOf } from './text.ts';
+import { companiesOf, outcomeOf } from './text.ts';
 
 /** The report as one page that needs nothing else: no script, no network. */
 export function renderHtml(report: LoadReport): string {
@@ -28,7 +28,7 @@ ${reasons.length > 0 ? `<ul class="reasons">${reasons.map((reason) => `<li>${esc
 </header>
 ${tiles(report)}
 ${section('What arrived', verdictTable(report), 'Counted by event id at every browser, those that must hear nothing included.')}
-${section('Latency by percentile', percentileChart(report), 'From the intended send time to the browser: what a slow system made later events wait is in it.')}
+${section('Latency by percentile', percentileChart(report), percentileNote(report))}
 ${section('Latency', latencyTable(report), agreementNote(report))}
 ${section('Latency over time', latencyChart(report), 'By the second in which an event was meant to be sent. The warm-up is left out.')}
 ${section('Throughput', throughputChart(report), 'Deliveries (events times browsers of their company) a second: meant to begin, and arrived.')}
@@ -45,7 +45,7 @@ ${section('Conditions', conditionsTable(report), 'Only runs on the same machine 
 
 function sentenceOf({ options, sent, verdict }: LoadReport): string {
   const events = options.through === 'whatsapp' ? 'links' : 'events';
-  return `${formatCount(sent)} ${events} over ${formatCount(options.through === 'whatsapp' ? options.sockets : options.companies)} companies, ${formatCount(options.sockets)} browsers: ${formatCount(verdict.delivered)} of ${formatCount(verdict.expected)} deliveries arrived`;
+  return `${formatCount(sent)} ${events} over ${formatCount(companiesOf(options))} companies, ${formatCount(options.sockets)} browsers: ${formatCount(verdict.delivered)} of ${formatCount(verdict.expected)} deliveries arrived`;
 }
 
 function tiles({ latency, verdict, processes, kneeRate }: LoadReport): string {
@@ -81,6 +81,12 @@ function verdictTable({ verdict }: LoadReport): string {
     .join('');
   const examples = verdict.examples.map((example) => `<li>${escape(example)}</li>`).join('');
   return `<table><tbody>${body}</tbody></table>${examples === '' ? '' : `<ul class="examples">${examples}</ul>`}`;
+}
+
+function percentileNote({ options }: LoadReport): string {
+  return options.through === 'whatsapp'
+    ? "From WhatsApp's report of the connect to the browser, by the clock of this machine."
+    : 'From the intended send time to the browser: what a slow system made later events wait is in it.';
 }
 
 function percentileChart({ curve, lag }: LoadReport): string {
@@ -180,13 +186,14 @@ function agreementNote({ server }: LoadReport): string {
 }
 
 function stepTable({ steps }: LoadReport): string {
-  const rows = steps.map(({ rate, p50Ms, p99Ms, keptUp }) => [
+  const rows = steps.map(({ rate, p50Ms, p99Ms, keptUp, lagP99Ms }) => [
     formatCount(rate),
     formatMs(p50Ms),
     formatMs(p99Ms),
     formatPercent(keptUp),
+    formatMs(lagP99Ms),
   ]);
-  return table(['events/s', 'p50', 'p99', 'kept up'], rows);
+  return table(['events/s', 'p50', 'p99', 'kept up', 'generator lag p99'], rows);
 }
 
 function kneeNote({ kneeRate }: LoadReport): string {

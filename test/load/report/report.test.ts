@@ -88,7 +88,7 @@ describe('the text of a report', () => {
   });
 
   test('names the knee of a step run, also when there is none', () => {
-    const steps = [{ rate: 100, p50Ms: 0.4, p99Ms: 2, keptUp: 1 }];
+    const steps = [{ rate: 100, p50Ms: 0.4, p99Ms: 2, keptUp: 1, lagP99Ms: 0.1 }];
     expect(renderText({ ...REPORT, steps, kneeRate: 100 })).toContain('knee: 100 events/s');
     expect(renderText({ ...REPORT, steps })).toContain('knee: below the first step');
   });

@@ -82,6 +82,8 @@ export interface StepRow {
   readonly p99Ms: number;
   /** Arrivals within the step for each one offered in it. */
   readonly keptUp: number;
+  /** The generator's own. */
+  readonly lagP99Ms: number;
 }
 
 export interface LoadReport {
@@ -103,7 +105,7 @@ export interface LoadReport {
   readonly curve: readonly { readonly percentile: number; readonly ms: number }[];
   readonly seconds: readonly SecondRow[];
   readonly steps: readonly StepRow[];
-  /** The last rate of the step profile that was kept up with. */
+  /** The last rate of the step profile that was kept up with; `undefined` when the first was not. */
   readonly kneeRate: number | undefined;
   readonly lag: Percentiles;
   /** From the send to the stream's confirmation, or to the client's buffer with core publish. */

@@ -27,11 +27,16 @@ export function renderText(report: LoadReport): string {
     ...(report.stages.length > 0 ? [stageTable(report)] : []),
     processTable(report),
     ...(verdict.examples.length > 0 ? [`for example:\n  ${verdict.examples.join('\n  ')}`] : []),
-    `${formatCount(options.companies)} companies, ${formatCount(options.sockets)} browsers, ${formatCount(report.sent)} events, ` +
+    `${formatCount(companiesOf(options))} companies, ${formatCount(options.sockets)} browsers, ${formatCount(report.sent)} events, ` +
       `${options.through === 'whatsapp' ? 'through WhatsApp' : `${options.publish} publish`}, node ${environment.node}, nats-server ${environment.natsServer}, ` +
       `${environment.cores} x ${environment.cpu}, load before ${environment.loadBefore.toFixed(2)}, ${environment.commit}`,
   ];
   return `${sections.join('\n\n')}\n`;
+}
+
+/** Companies that got events. Through WhatsApp each one that has a browser is linked. */
+export function companiesOf({ through, companies, sockets }: LoadReport['options']): number {
+  return through === 'whatsapp' ? sockets : companies;
 }
 
 /** What became of the run, in one word and the reasons. */
@@ -74,14 +79,15 @@ function agree(agrees: boolean): string {
 }
 
 function stepTable({ steps, kneeRate }: LoadReport): string {
-  const rows = steps.map(({ rate, p50Ms, p99Ms, keptUp }) => [
+  const rows = steps.map(({ rate, p50Ms, p99Ms, keptUp, lagP99Ms }) => [
     formatCount(rate),
     formatMs(p50Ms),
     formatMs(p99Ms),
     formatPercent(keptUp),
+    formatMs(lagP99Ms),
   ]);
   const knee = kneeRate === undefined ? 'below the first step' : `${formatCount(kneeRate)} events/s`;
-  return `${formatTable([['events/s', 'p50', 'p99', 'kept up'], ...rows])}\nknee: ${knee}`;
+  return `${formatTable([['events/s', 'p50', 'p99', 'kept up', 'generator lag p99'], ...rows])}\nknee: ${knee}`;
 }
 
 function stageTable({ stages }: LoadReport): string {
