@@ -94,6 +94,15 @@ describe('a run against real gateways and a real nats-server', () => {
 });
 
 describe('a process of the generator', () => {
+  test('that has no server to publish to says so with a code', async () => {
+    await using publisher = new Remote<PublisherMethods>(join(import.meta.dirname, 'generator', 'publisher.ts'));
+    const transport = { kind: 'core', natsUrl: 'nats://127.0.0.1:1' } as const;
+    const job = { plan: optionsOf(...SHAPE), transport, epoch: 1, shard: 0, shards: 1 };
+    await expect(publisher.call('prepare', job)).rejects.toThrow(
+      'PUBLISH_UNREACHABLE: NATS does not answer at nats://127.0.0.1:1',
+    );
+  });
+
   test('that is killed fails what was asked of it and whatever is asked later, and nothing else', async () => {
     await using publisher = new Remote<PublisherMethods>(join(import.meta.dirname, 'generator', 'publisher.ts'));
     await publisher.call('progress');

@@ -47,9 +47,15 @@ async function answer(methods: Methods, { id, method, argument }: Call): Promise
   try {
     reply = { id, value: await methods[method]?.(argument as never) };
   } catch (error) {
-    reply = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    reply = { id, error: textOf(error) };
   }
   process.send?.(reply);
+}
+
+/** With the stack where it is a mistake of the program: an expected failure has a code. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? `${String(error.code)}: ${error.message}` : (error.stack ?? error.message);
 }
 
 /** A generator process, seen from its starter. */

@@ -27,16 +27,36 @@ export interface Transport {
 /** How long a close may wait for confirmations, in ms. */
 const DRAIN_TIMEOUT_MS = 15_000;
 
+/** How long a server may take to answer for the first time, in ms. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** There is no server to publish to. */
+export class TransportError extends Error {
+  readonly code = 'PUBLISH_UNREACHABLE';
+
+  constructor(natsUrl: string, cause: unknown) {
+    super(`NATS does not answer at ${natsUrl}`, { cause });
+    this.name = 'TransportError';
+  }
+
+  shouldRetry(): boolean {
+    return true;
+  }
+}
+
+/** @throws TransportError */
 export async function openTransport(options: TransportOptions): Promise<Transport> {
-  switch (options.kind) {
-    case 'core':
-      return toCore(await connect({ servers: options.natsUrl, name: 'load' }), eventsSubject);
-    case 'core-raw':
-      return toCore(await connect({ servers: options.natsUrl, name: 'load' }), (id) => RAW_SUBJECT_PREFIX + id);
-    case 'jetstream':
-      return toConfirmed(await BusConnection.connect({ servers: [options.natsUrl], name: 'load' }));
-    case 'redis':
-      return toRedis(new Redis(options.port, '127.0.0.1'));
+  if (options.kind === 'redis') return toRedis(new Redis(options.port, '127.0.0.1'));
+  const { kind, natsUrl } = options;
+  try {
+    if (kind === 'jetstream') {
+      const patience = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+      return toConfirmed(await BusConnection.connect({ servers: [natsUrl], name: 'load' }, patience));
+    }
+    const nats = await connect({ servers: natsUrl, name: 'load', timeout: CONNECT_TIMEOUT_MS });
+    return toCore(nats, kind === 'core' ? eventsSubject : (id) => RAW_SUBJECT_PREFIX + id);
+  } catch (error) {
+    throw new TransportError(natsUrl, error);
   }
 }
 
