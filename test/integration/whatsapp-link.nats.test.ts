@@ -62,6 +62,7 @@ describe('with the QR times of WhatsApp', () => {
       type: 'connected',
       companyId: salon,
       timestamp: expect.any(Number) as unknown,
+      publishedAt: expect.any(Number) as unknown,
       id: `${salon}:1:4`,
       epoch: 1,
       seq: 4,
@@ -211,6 +212,8 @@ describe('with the QR times of WhatsApp', () => {
       occurredAt: qr.occurredAt,
       qr: { text: qr.qr.text, expiresAt: qr.qr.expiresAt },
     });
+    // The owner's first attempt expects the event before the one by hand, is refused, and is seen live all the same.
+    await waitFor(async () => (await system.stored(salon))?.type === 'qr', { what: "the owner's answer to be stored" });
     const answered = () => system.logs.filter((line) => line.msg === LOOK && line['cause'] === 'by-hand').length;
     const before = answered();
     await byHand({ type: 'connected', phoneNumber: phone });
