@@ -5,8 +5,9 @@ import { EVENT_LABELS, eventLabel, type EventOutcome } from '../../shared/contra
 import { isTerminal } from '../../shared/contract/session-state.ts';
 import { EVENTS_TEMPLATE } from '../../shared/contract/subjects.ts';
 import type { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
+import type { DurationSeries, Exemplar } from '../../shared/telemetry/duration-histogram.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
-import type { CounterSeries, Exemplar, Metrics } from '../../shared/telemetry/metrics.ts';
+import type { CounterSeries, Metrics } from '../../shared/telemetry/metrics.ts';
 import { Throttle } from '../../shared/telemetry/throttle.ts';
 import type { Clock } from './clock.ts';
 import {
@@ -18,6 +19,7 @@ import {
   type Lag,
 } from './delivery-lag.ts';
 import type { Viewer } from './rooms.ts';
+import { LiveSeriesIndex } from './telemetry/live-series.ts';
 import type { RefreshReason } from './upstream/refresh-reason.ts';
 
 /** Times of one live delivery, in µs since the epoch. */
@@ -52,7 +54,7 @@ export class SocketInstruments {
   readonly #events;
   readonly #invalid;
   readonly #connectToEmit;
-  readonly #stages;
+  readonly #live;
   readonly #negative;
   readonly #repairs;
   readonly #resyncs;
@@ -71,7 +73,7 @@ export class SocketInstruments {
     this.#events = metrics.counter('socket_events_total');
     this.#invalid = metrics.counter('socket_invalid_events_total');
     this.#connectToEmit = metrics.histogram('whatsapp_connect_to_emit_duration_seconds');
-    this.#stages = metrics.histogram('whatsapp_event_stage_duration_seconds');
+    this.#live = new LiveSeriesIndex(metrics);
     this.#negative = metrics.counter('negative_latency_total');
     this.#repairs = metrics.counter('event_feed_repairs_total');
     this.#resyncs = metrics.histogram('event_feed_resync_duration_seconds');
@@ -124,18 +126,18 @@ export class SocketInstruments {
 
   /** Emitted to the browsers of its room as it arrived. */
   emitted(event: SessionEvent, delivery: LiveDelivery): void {
-    const synthetic = String(event.synthetic === true);
-    this.#count(event, 'emitted');
     const { receivedUs, startedUs, endedUs, exemplar } = delivery;
+    const series = this.#live.of(event);
+    series.emitted.inc();
     this.#processing.consumed();
     this.#processing.processed(lagBetween(receivedUs, endedUs).seconds);
     const lag = connectToEmitLag(event, endedUs);
     if (lag) {
-      this.#observeConnect(event, { kind: 'live', lag, exemplar });
-      this.#observeStage('broker_transit', brokerTransit(event, receivedUs), { synthetic, exemplar });
+      this.#measure(series.connectToEmit, lag, exemplar);
+      this.#measure(series.brokerTransit, brokerTransit(event, receivedUs), exemplar);
     }
-    this.#observeStage('route', lagBetween(receivedUs, startedUs), { synthetic, exemplar });
-    this.#observeStage('emit', lagBetween(startedUs, endedUs), { synthetic, exemplar });
+    this.#measure(series.route, lagBetween(receivedUs, startedUs), exemplar);
+    this.#measure(series.emit, lagBetween(startedUs, endedUs), exemplar);
     this.#logDelivery(event, {
       delivery: 'live',
       browsers: delivery.roomSize,
@@ -225,23 +227,18 @@ export class SocketInstruments {
     this.#events.inc({ event: eventLabel(type), outcome, synthetic: String(synthetic === true) });
   }
 
+  /** Of a delivery that is not live. */
   #observeConnect(
     { type, synthetic }: SessionEvent,
     { kind, lag, exemplar }: { kind: DeliveryKind; lag: Lag; exemplar: Exemplar | undefined },
   ): void {
-    if (lag.clamped) this.#negative.inc();
     const labels = { event: eventLabel(type), synthetic: String(synthetic === true), delivery: kind };
-    this.#connectToEmit.observe({ labels, value: lag.seconds, ...(exemplar && { exemplarLabels: exemplar }) });
+    this.#measure(this.#connectToEmit.series(labels), lag, exemplar);
   }
 
-  #observeStage(
-    stage: 'broker_transit' | 'route' | 'emit',
-    lag: Lag,
-    { synthetic, exemplar }: { synthetic: string; exemplar: Exemplar | undefined },
-  ): void {
-    if (lag.clamped) this.#negative.inc();
-    const labels = { stage, synthetic };
-    this.#stages.observe({ labels, value: lag.seconds, ...(exemplar && { exemplarLabels: exemplar }) });
+  #measure(series: DurationSeries, { seconds, clamped }: Lag, exemplar: Exemplar | undefined): void {
+    if (clamped) this.#negative.inc();
+    series.observe(seconds, exemplar);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { DurationSeries } from '../telemetry/duration-histogram.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { errorTypeOf } from '../telemetry/spans.ts';
 
@@ -58,13 +59,14 @@ export class MessagingInstruments {
     }
   }
 
-  /** One outcome of processing on the hot path: `consumed` costs an addition. */
+  /** One outcome of processing on the hot path: counting costs an addition. */
   processing(template: string, errorType = SUCCESS) {
     const labels = labelsOf('process', template, errorType);
     const consumed = this.#metrics.counterSeries('messaging_client_consumed_messages_total', labels);
+    let processed: DurationSeries | undefined;
     return {
       consumed: () => consumed.inc(),
-      processed: (seconds: number) => this.#processing.observe({ labels, value: seconds }),
+      processed: (seconds: number) => (processed ??= this.#processing.series(labels)).observe(seconds),
     };
   }
 

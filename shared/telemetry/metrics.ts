@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics, type OpenMetricsContentType } from 'prom-client';
+import { Counter, Gauge, Registry, collectDefaultMetrics, type Metric, type OpenMetricsContentType } from 'prom-client';
 import {
   METRICS,
   type LabelsOf,
@@ -7,6 +7,7 @@ import {
   type MetricName,
   type MetricNameOf,
 } from '../contract/metrics.ts';
+import { DurationHistogram } from './duration-histogram.ts';
 import { lostSpanCount } from './lost-spans.ts';
 
 type OpenMetricsRegistry = Registry<OpenMetricsContentType>;
@@ -32,19 +33,6 @@ export interface CounterSeries {
   inc(): void;
 }
 
-/** Links an observation to the trace it was made in. Given for sampled spans only: the others lead nowhere. */
-export type Exemplar = { readonly trace_id: string; readonly span_id: string };
-
-/** A histogram of durations. prom-client's own type takes exemplar labels for labels of the metric. */
-export interface DurationHistogram<Label extends string> {
-  /** `value` is in seconds. */
-  observe(observation: {
-    readonly labels: Readonly<Record<Label, string>>;
-    readonly value: number;
-    readonly exemplarLabels?: Exemplar;
-  }): void;
-}
-
 /**
  * The metrics of one service: instruments are made by their name in the contract, with its labels and buckets, so that
  * an unplanned metric or label does not compile. Asking twice for a name answers the same instrument.
@@ -52,7 +40,7 @@ export interface DurationHistogram<Label extends string> {
 export class Metrics {
   /** OpenMetrics, because only that format carries exemplars. */
   readonly registry = openMetricsRegistry();
-  readonly #instruments = new Map<MetricName, Counter | Gauge | Histogram>();
+  readonly #instruments = new Map<MetricName, Counter | Gauge | DurationHistogram>();
   readonly #series = new Map<MetricName, PulledSeries[]>();
 
   counter<Name extends MetricNameOf<'counter'>>(name: Name): LabelledCounter<LabelsOf<Name>> {
@@ -91,12 +79,13 @@ export class Metrics {
   }
 
   histogram<Name extends MetricNameOf<'histogram'>>(name: Name): DurationHistogram<LabelsOf<Name>> {
-    const { buckets } = METRICS[name];
-    const histogram: Histogram = this.#once(
-      name,
-      () => new Histogram({ ...this.#options(name), buckets: [...buckets], enableExemplars: true }),
-    );
-    return { observe: (observation) => histogram.observe(observation) };
+    const { help, labels, buckets } = METRICS[name];
+    return this.#once(name, () => {
+      const histogram = new DurationHistogram({ name, help, labelNames: labels, buckets });
+      // prom-client's type names its own classes; its registry asks a metric for its name and `get` alone.
+      this.registry.registerMetric(histogram as unknown as Metric);
+      return histogram;
+    });
   }
 
   #counter(name: MetricNameOf<'counter'>): Counter {
@@ -121,7 +110,10 @@ export class Metrics {
     return { name, help: definition.help, labelNames: [...definition.labels], registers: [this.registry] };
   }
 
-  #once<Instrument extends Counter | Gauge | Histogram>(name: MetricName, create: () => Instrument): Instrument {
+  #once<Instrument extends Counter | Gauge | DurationHistogram>(
+    name: MetricName,
+    create: () => Instrument,
+  ): Instrument {
     const existing = this.#instruments.get(name);
     // The type of a metric is part of its name's definition, so the same name is always the same class.
     if (existing) return existing as Instrument;

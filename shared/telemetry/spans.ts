@@ -1,6 +1,6 @@
 import { SpanStatusCode, TraceFlags, type Span } from '@opentelemetry/api';
 import { ATTRIBUTES } from './attributes.ts';
-import type { Exemplar } from './metrics.ts';
+import type { Exemplar } from './duration-histogram.ts';
 
 /** The labels by which a measurement leads to this span; `undefined` for a span that nobody will find. */
 export function exemplarOf(span: Span): Exemplar | undefined {

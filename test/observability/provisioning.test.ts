@@ -3,8 +3,8 @@ import { ROOT_CONTEXT, context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { Exemplar } from '../../shared/telemetry/duration-histogram.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
-import type { Exemplar } from '../../shared/telemetry/metrics.ts';
 
 interface Datasource {
   readonly uid: string;

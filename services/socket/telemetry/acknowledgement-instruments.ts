@@ -1,7 +1,8 @@
 import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { eventLabel } from '../../../shared/contract/metrics.ts';
+import type { Exemplar } from '../../../shared/telemetry/duration-histogram.ts';
 import type { Logger } from '../../../shared/telemetry/logger.ts';
-import type { Exemplar, Metrics } from '../../../shared/telemetry/metrics.ts';
+import type { Metrics } from '../../../shared/telemetry/metrics.ts';
 
 export interface Receipt {
   /** Of the connection at the moment of the acknowledgement. */

@@ -4,7 +4,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
-import type { Exemplar } from '../../../shared/telemetry/metrics.ts';
+import type { Exemplar } from '../../../shared/telemetry/duration-histogram.ts';
 import { startAcknowledgement, traceDelivery } from './delivery-trace.ts';
 
 /** In the order in which they ended: the innermost first. */

@@ -13,8 +13,8 @@ import { stateOf } from '../../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../../shared/contract/events.ts';
 import { TRACEPARENT } from '../../../shared/contract/headers.ts';
 import { ATTRIBUTES } from '../../../shared/telemetry/attributes.ts';
+import type { Exemplar } from '../../../shared/telemetry/duration-histogram.ts';
 import { processEventSpan } from '../../../shared/telemetry/messaging-spans.ts';
-import type { Exemplar } from '../../../shared/telemetry/metrics.ts';
 import { failSpan } from '../../../shared/telemetry/spans.ts';
 import { mainEmitOf } from '../screen/session-emits.ts';
 
