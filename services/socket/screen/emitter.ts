@@ -3,10 +3,9 @@ import { isTerminal } from '../../../shared/contract/session-state.ts';
 import type { MarketplaceNamespace } from '../admission/marketplace-socket.ts';
 import type { Room, Viewer } from '../rooms.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
+import { broadcast } from './broadcast.ts';
 import { toPairingCodeError } from './pairing-code-error.ts';
 import { seenPositionOf, toEmits, type Emit, type EmitMode, type ShownState } from './session-emits.ts';
-
-type Target = ReturnType<MarketplaceNamespace['to']>;
 
 export interface EmitterOptions {
   readonly namespace: MarketplaceNamespace;
@@ -31,58 +30,55 @@ export class Emitter {
   toRoom(room: Room): void {
     const { shown } = room;
     if (!shown) return;
+    const emits = toEmits(shown, 'change', this.#now());
     const ahead = room.aheadOf(seenPositionOf(shown));
-    const everybody = this.#namespace.to(room.name).except(ahead.map(({ id }) => id));
-    const asked = isTerminal(stateOf(shown.event))
-      ? room.listAcknowledging().filter((viewer) => !ahead.includes(viewer))
-      : [];
-    for (const emit of toEmits(shown, 'change', this.#now())) {
-      if (emit[0] !== 'session-state' || asked.length === 0) {
-        send(everybody, emit);
-        continue;
-      }
-      if (asked.length + ahead.length < room.size) send(everybody.except(asked.map(({ id }) => id)), emit);
-      for (const viewer of asked) this.#acknowledgements.deliver({ room, viewer, shown, payload: emit[1] });
-    }
+    const asked = this.#isAsked(shown) ? room.listAcknowledging().filter((viewer) => !ahead.includes(viewer)) : [];
+    const others = ahead.length + asked.length === 0 ? undefined : new Set([...ahead, ...asked].map(({ id }) => id));
+    broadcast(this.#namespace, { room: room.name, emits, except: others });
+    for (const viewer of asked) this.#ask(room, viewer, { shown, emits });
     room.markAllShown();
   }
 
   /** Shows a state to one browser; false when it has seen something newer. */
   toViewer(room: Room, viewer: Viewer, { shown, mode }: { shown: ShownState; mode: EmitMode }): boolean {
     if (room.aheadOf(seenPositionOf(shown)).includes(viewer)) return false;
-    const isAsked = viewer.acknowledges && isTerminal(stateOf(shown.event));
-    for (const emit of toEmits(shown, mode, this.#now())) {
-      if (isAsked && emit[0] === 'session-state') {
-        this.#acknowledgements.deliver({ room, viewer, shown, payload: emit[1] });
-      } else {
-        this.#emit(viewer, emit);
-      }
-    }
+    const emits = toEmits(shown, mode, this.#now());
+    if (viewer.acknowledges && this.#isAsked(shown)) this.#ask(room, viewer, { shown, emits });
+    else this.#emit(viewer, emits);
     return true;
   }
 
   /** Tells one browser, or all, whether what they are shown can be relied on. */
   gatewayStatus(live: boolean, viewer?: Viewer): void {
-    if (viewer) this.#emit(viewer, ['gateway-status', { live }]);
+    if (viewer) this.#emit(viewer, [['gateway-status', { live }]]);
     else this.#namespace.emit('gateway-status', { live });
   }
 
   /** Tells one browser that something could not be done. */
   error(viewer: Viewer, message: string, code: string): void {
-    this.#emit(viewer, ['error', { message, code }]);
+    this.#emit(viewer, [['error', { message, code }]]);
   }
 
   /** Tells one browser why it gets no pairing code. */
   pairingCodeError(viewer: Viewer, code: string): void {
-    this.#emit(viewer, ['pairing-code-error', toPairingCodeError(code)]);
+    this.#emit(viewer, [['pairing-code-error', toPairingCodeError(code)]]);
   }
 
-  #emit(viewer: Viewer, emit: Emit): void {
-    send(this.#namespace.to(viewer.id), emit);
+  /** Whether browsers that acknowledge are asked to. */
+  #isAsked({ event }: ShownState): boolean {
+    return isTerminal(stateOf(event));
   }
-}
 
-/** Socket.IO types an emit by its name alone; the pair of name and payload cannot be told apart again. */
-function send(target: Target, [name, payload]: Emit): void {
-  (target.emit as (name: string, payload: unknown) => boolean).call(target, name, payload);
+  /** As all others, but the state itself is sent until the browser has acknowledged it. */
+  #ask(room: Room, viewer: Viewer, { shown, emits }: { shown: ShownState; emits: readonly Emit[] }): void {
+    for (const emit of emits) {
+      if (emit[0] === 'session-state') this.#acknowledgements.deliver({ room, viewer, shown, payload: emit[1] });
+      else this.#emit(viewer, [emit]);
+    }
+  }
+
+  /** Socket.IO gives each browser a room of its own, named by its id. */
+  #emit(viewer: Viewer, emits: readonly Emit[]): void {
+    broadcast(this.#namespace, { room: viewer.id, emits });
+  }
 }
