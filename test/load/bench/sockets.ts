@@ -34,6 +34,8 @@ const BROWSERS_PER_WORKER = 2500;
 const SETTLE_MS = 8000;
 const PATIENCE_MS = 120_000;
 const GATEWAY = 'socket-1';
+/** Targets are meant for at least so many browsers. */
+const JUDGED_SOCKETS = 10_000;
 
 /** Holds so many idle browsers, one a company, restarts the gateway under them, and takes NATS away for a moment. */
 export async function measureSockets({ sockets, signal, say }: SocketsOptions): Promise<SocketsResult> {
@@ -120,15 +122,28 @@ function secondsSince(began: number): number {
 
 export function renderSockets(result: SocketsResult): string {
   const { sockets, emptyBytes, fullBytes, connectSeconds, returnSeconds, resyncSeconds, verdict } = result;
+  // Fewer browsers share what the process costs without them.
+  const inFull = (value: number, limit: number) => (sockets < JUDGED_SOCKETS ? '' : outcomeOf(value, limit));
+  const kib = (fullBytes - emptyBytes) / sockets / 1024;
+  const wrong = verdict.lost + verdict.duplicated + verdict.wrongRoom;
   const rows = [
-    ['', 'value', 'target'],
-    ['memory of a gateway without browsers', formatMiB(emptyBytes), ''],
-    [`with ${formatCount(sockets)} idle ones`, formatMiB(fullBytes), ''],
-    ['for each of them', `${((fullBytes - emptyBytes) / sockets / 1024).toFixed(1)} KiB`, '≤ 30 KB at 10,000'],
-    ['all connecting for the first time', `${connectSeconds.toFixed(1)} s`, ''],
-    ['all back and shown their state after a restart', `${returnSeconds.toFixed(1)} s`, ''],
-    ['lost, repeated, misplaced states after it', String(verdict.lost + verdict.duplicated + verdict.wrongRoom), '0'],
-    ['a resync of all rooms after NATS was away', `${resyncSeconds.toFixed(2)} s`, '≤ 2 s at 10,000'],
+    ['', 'value', 'target', ''],
+    ['memory of a gateway without browsers', formatMiB(emptyBytes), '', ''],
+    [`with ${formatCount(sockets)} idle ones`, formatMiB(fullBytes), '', ''],
+    ['for each of them', `${kib.toFixed(1)} KiB`, '≤ 30 KB at 10,000', inFull(kib * 1.024, 30)],
+    ['all connecting for the first time', `${connectSeconds.toFixed(1)} s`, '', ''],
+    ['all back and shown their state after a restart', `${returnSeconds.toFixed(1)} s`, '', ''],
+    ['lost, repeated, misplaced states after it', String(wrong), '0', outcomeOf(wrong, 0)],
+    [
+      'a resync of all rooms after NATS was away',
+      `${resyncSeconds.toFixed(2)} s`,
+      '≤ 2 s at 10,000',
+      inFull(resyncSeconds, 2),
+    ],
   ];
   return formatTable(rows);
+}
+
+function outcomeOf(value: number, limit: number): string {
+  return value <= limit ? 'reached' : 'missed';
 }
