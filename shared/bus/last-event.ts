@@ -3,7 +3,7 @@ import { EVENTS_STREAM, eventsSubject } from '../contract/subjects.ts';
 import { BusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
 import { askJetStream, isServerError, ServerError } from './jetstream-api.ts';
-import { parseHeaderBlock, readHeader } from './message-headers.ts';
+import { findHeader, findLastHeader, parseHeaderBlock, statusOf } from './message-headers.ts';
 import { request, type Reply } from './request.ts';
 
 /** One event as the stream keeps it. */
@@ -18,6 +18,7 @@ export interface StoredEvent {
 }
 
 const DIRECT_GET_TIMEOUT_MS = 2_000;
+const NOT_FOUND_STATUS = 404;
 const NOTHING = new Uint8Array();
 
 /**
@@ -29,12 +30,9 @@ const NOTHING = new Uint8Array();
 export async function readLastEvent(bus: BusConnection, companyId: CompanyId): Promise<StoredEvent | undefined> {
   const operation = `DIRECT.GET.${EVENTS_STREAM}.${eventsSubject(companyId)}`;
   const reply = await request(bus, `$JS.API.${operation}`, NOTHING, { timeoutMs: DIRECT_GET_TIMEOUT_MS });
-  if (reply.headers?.code === 404) return undefined;
-  // The last one is the server's: a publisher may have put one of its own into the message.
-  const seq = reply.headers?.last('Nats-Sequence');
-  // Somebody stored a message whose headers cannot be decoded; the leader wraps them in JSON.
-  if (!seq) return readLastEventFromLeader(bus, companyId);
-  return toStoredEvent(reply, Number(seq));
+  if (statusOf(reply.headerBlock) === NOT_FOUND_STATUS) return undefined;
+  // Somebody stored a message whose headers garble those of the server; the leader wraps them in JSON.
+  return toStoredEvent(reply) ?? readLastEventFromLeader(bus, companyId);
 }
 
 /** As `readLastEvent`, answered by the stream's leader: what it has refused or stored is in the answer. */
@@ -71,10 +69,10 @@ async function askForMessage(bus: BusConnection, question: object): Promise<Stor
   };
 }
 
-function toStoredEvent({ body, headers }: Reply, streamSeq: number): StoredEvent {
-  const storedAtMs = Date.parse(headers?.last('Nats-Time-Stamp') ?? '');
-  if (!Number.isSafeInteger(streamSeq) || Number.isNaN(storedAtMs)) {
-    throw new BusError('BUS_BAD_ANSWER', 'the stored message lacks its sequence or time');
-  }
-  return { body, streamSeq, storedAtMs, header: (name) => readHeader(headers, name) };
+function toStoredEvent({ body, headerBlock = '' }: Reply): StoredEvent | undefined {
+  // The last ones are the server's: a publisher may have put some of its own into the message.
+  const streamSeq = Number(findLastHeader(headerBlock, 'Nats-Sequence'));
+  const storedAtMs = Date.parse(findLastHeader(headerBlock, 'Nats-Time-Stamp') ?? '');
+  if (!Number.isSafeInteger(streamSeq) || Number.isNaN(storedAtMs)) return undefined;
+  return { body, streamSeq, storedAtMs, header: (name) => findHeader(headerBlock, name) };
 }

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import type { Msg } from 'nats';
 import { expect, test } from 'vitest';
-import { findHeader, headerBlockOf, parseHeaderBlock, readHeader, toHeaders } from './message-headers.ts';
+import {
+  findHeader,
+  findLastHeader,
+  headerBlockOf,
+  parseHeaderBlock,
+  readHeader,
+  statusOf,
+  toHeaders,
+} from './message-headers.ts';
 
 test('a header is read without regard to case and is undefined when absent or empty', () => {
   const headers = toHeaders({ TraceParent: 'a', 'x-empty': '' });
@@ -59,6 +67,21 @@ test('one header is found in a block as all of them would be read', () => {
   }
   expect(findHeader(block, 'traceparent')).toBe('00-x');
   expect(findHeader('NATS/1.0\r\ntraceparent: cut', 'traceparent')).toBe('cut');
+});
+
+test('the last of equal names is the one that the server has put behind those of the publisher', () => {
+  const block = 'NATS/1.0\r\nNats-Sequence: 666\r\nA: 1\r\nNats-Sequence: 7\r\nnats-sequence: 8\r\nB:\r\n\r\n';
+  expect(findLastHeader(block, 'Nats-Sequence')).toBe('7');
+  expect(findLastHeader(block, 'B')).toBeUndefined();
+  expect(findLastHeader(block, 'Nats')).toBeUndefined();
+});
+
+test('the status of an answer stands in the first line alone', () => {
+  expect(statusOf('NATS/1.0 404 Message Not Found\r\n\r\n')).toBe(404);
+  expect(statusOf('NATS/1.0 503\r\n\r\n')).toBe(503);
+  expect(statusOf('NATS/1.0\r\nA: NATS/1.0 404\r\n\r\n')).toBeUndefined();
+  expect(statusOf('')).toBeUndefined();
+  expect(statusOf(undefined)).toBeUndefined();
 });
 
 test('a message of another shape than the client library makes has no header block', () => {

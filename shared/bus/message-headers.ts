@@ -12,6 +12,9 @@ export function headersOf(message: Msg): MsgHdrs | undefined {
   }
 }
 
+/** https://docs.nats.io/reference/reference-protocols/nats-protocol#hmsg */
+const STATUS_LINE = /^NATS\/1\.0 (\d{3})/;
+
 /** What `nats` 2.29.3 holds of a message before it decodes it: headers and body, and where the one ends. */
 interface RawMessage {
   readonly _rdata?: Uint8Array;
@@ -32,9 +35,24 @@ export function headerBlockOf(message: Msg): string | undefined {
 export function findHeader(block: string, name: string): string | undefined {
   const start = block.indexOf(`\r\n${name}:`);
   if (start < 0) return parseHeaderBlock(block)(name);
-  const from = start + name.length + 3;
+  return valueAt(block, start + name.length + 3);
+}
+
+function valueAt(block: string, from: number): string | undefined {
   const end = block.indexOf('\r\n', from);
   return block.slice(from, end < 0 ? undefined : end).trim() || undefined;
+}
+
+/** The last of equal names, spelled exactly so; `undefined` when absent or empty. */
+export function findLastHeader(block: string, name: string): string | undefined {
+  const start = block.lastIndexOf(`\r\n${name}:`);
+  return start < 0 ? undefined : valueAt(block, start + name.length + 3);
+}
+
+/** The status that the server gives an answer of its own, in the first line of the block; `undefined` when none. */
+export function statusOf(block: string | undefined): number | undefined {
+  const status = block && STATUS_LINE.exec(block)?.[1];
+  return status ? Number(status) : undefined;
 }
 
 /** One header without regard to case; `undefined` when absent. */

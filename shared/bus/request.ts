@@ -1,7 +1,7 @@
 import { createInbox, type Msg, type MsgHdrs } from 'nats';
 import { BusError, toBusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
-import { headersOf } from './message-headers.ts';
+import { headerBlockOf, statusOf } from './message-headers.ts';
 import { inboxPrefixOf, natsOf } from './nats-connection.ts';
 import { subscribe } from './subscription.ts';
 
@@ -12,8 +12,8 @@ export interface RequestOptions {
 
 export interface Reply {
   readonly body: Uint8Array;
-  /** Absent also when malformed. */
-  readonly headers: MsgHdrs | undefined;
+  /** As it came. */
+  readonly headerBlock: string | undefined;
 }
 
 interface Pending {
@@ -97,11 +97,11 @@ class RequestInbox {
     const pending = this.#take(message.subject.slice(this.#prefix.length));
     if (!pending) return;
     const body = message.data;
-    const headers = headersOf(message);
-    if (body.length === 0 && headers?.code === NO_RESPONDERS_STATUS) {
+    const headerBlock = headerBlockOf(message);
+    if (body.length === 0 && statusOf(headerBlock) === NO_RESPONDERS_STATUS) {
       pending.reject(new BusError('BUS_NO_RESPONDERS', `${pending.subject}: nobody answers`));
     } else {
-      pending.resolve({ body, headers });
+      pending.resolve({ body, headerBlock });
     }
   }
 
