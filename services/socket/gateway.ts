@@ -1,4 +1,5 @@
 import type { SeenPosition } from '../../shared/contract/socket-events.ts';
+import { forgetHandshake } from './admission/forget-handshake.ts';
 import type { MarketplaceNamespace, MarketplaceSocket } from './admission/marketplace-socket.ts';
 import type { RequestLimits } from './admission/request-limits.ts';
 import { holdToken, isAcknowledge, type TokenLeaseOptions } from './admission/token-lease.ts';
@@ -45,7 +46,7 @@ function welcome(socket: MarketplaceSocket, options: GatewayOptions): void {
   void socket.join(room.name);
   instruments.accepted(companyId, socket.conn.transport.name);
   status.greet(viewer);
-  forgetRequest(socket);
+  forgetHandshake(socket);
 
   const left = followLeave(socket, room, { viewer, options });
   limitRequests(socket, room, { viewer, options });
@@ -66,14 +67,6 @@ function welcome(socket: MarketplaceSocket, options: GatewayOptions): void {
   void commands.start(room, viewer, settled);
   socket.on('request-qr', () => void commands.requestQr(room, viewer));
   socket.on('request-pairing-code', (payload) => void commands.requestPairingCode(room, viewer, phoneOf(payload)));
-}
-
-/**
- * The handshake has taken from the HTTP request what matters; kept with its connection and buffers it would be a good part
- * of what an idle browser costs. https://socket.io/docs/v4/performance-tuning/#discarding-the-initial-http-request
- */
-function forgetRequest({ conn }: MarketplaceSocket): void {
-  Object.assign(conn, { request: undefined });
 }
 
 interface Visit {

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BusConnection } from '../../shared/bus/connection.ts';
 import { servePing } from '../../shared/bus/ping.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
+import { RawTransport } from '../../test/harness/raw-transport.ts';
 import {
   GatewayUnderTest,
   byHand,
@@ -297,6 +298,15 @@ describe('a stop', () => {
       await waitFor(() => browser.disconnects[0], { what: 'the browser to notice' });
       expect(browser.socket.active).toBe(true);
     }
+    await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow('fetch failed');
+  });
+
+  test('does not wait for a client that reads nothing any more', async () => {
+    const gateway = await start({ limits: { closeTimeoutMs: 50 } });
+    using client = await RawTransport.open(gateway.url);
+    await client.join(await signToken(SALON));
+    client.socket.pause();
+    await gateway.service.stop();
     await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow('fetch failed');
   });
 

@@ -1,5 +1,4 @@
 import type { Server as HttpServer } from 'node:http';
-import type { Socket as Connection } from 'node:net';
 import { Server } from 'socket.io';
 import { MARKETPLACE_NAMESPACE } from '../../../shared/contract/socket-events.ts';
 import type { Limits } from '../limits.ts';
@@ -7,6 +6,7 @@ import type { ConnectionInstruments } from '../telemetry/connection-instruments.
 import type { Handshakes } from './handshakes.ts';
 import type { MarketplaceNamespace, MarketplaceServer } from './marketplace-socket.ts';
 import type { Origins } from './origins.ts';
+import { webSocketEngine } from './web-socket-engine.ts';
 
 export interface SocketServerParts {
   readonly origins: Origins;
@@ -29,6 +29,7 @@ export function createSocketServer(
     perMessageDeflate: false,
     maxHttpBufferSize: limits.maxMessageBytes,
     connectTimeout: limits.joinTimeoutMs,
+    wsEngine: webSocketEngine(limits.closeTimeoutMs),
     allowRequest: handshakes.allowRequest,
     // Who may come is decided by `allowRequest`; this only tells browsers of it.
     cors: { origin: (origin, answer) => answer(null, origins.allows(origin, undefined)), credentials: true },
@@ -43,29 +44,12 @@ export function createSocketServer(
     const answer = async () => next(await handshakes.refusalOf(socket));
     void answer();
   });
-  const connections = followConnections(http);
-  return { namespace, close: () => closeWithin(io, connections, limits.closeTimeoutMs) };
+  return { namespace, close: () => closeWithin(io, http, limits.closeTimeoutMs) };
 }
 
-/** Upgraded connections are no longer the HTTP server's to close. */
-function followConnections(http: HttpServer): ReadonlySet<Connection> {
-  const connections = new Set<Connection>();
-  http.on('connection', (connection) => {
-    connections.add(connection);
-    connection.once('close', () => connections.delete(connection));
-  });
-  return connections;
-}
-
-/** A client that is gone never answers the closing handshake: after a while its connection is cut. */
-async function closeWithin(
-  io: MarketplaceServer,
-  connections: ReadonlySet<Connection>,
-  timeoutMs: number,
-): Promise<void> {
-  const cut = setTimeout(() => {
-    for (const connection of connections) connection.destroy();
-  }, timeoutMs);
+/** Upgraded connections are no longer the HTTP server's to cut; the engine does it. */
+async function closeWithin(io: MarketplaceServer, http: HttpServer, timeoutMs: number): Promise<void> {
+  const cut = setTimeout(() => http.closeAllConnections(), timeoutMs);
   await io.close();
   clearTimeout(cut);
 }
