@@ -20,7 +20,7 @@ const MOMENTS = [
 ] as const;
 type Moment = (typeof MOMENTS)[number];
 
-const READS_MS = [0, 60, 120];
+const LATER_READS_MS = [60, 120];
 
 /** Each test has a company of its own. */
 let lastSalon = 962_301;
@@ -42,7 +42,7 @@ describe.each([
     const reads = new Map<CompanyId, number>();
     gateway = await GatewayUnderTest.start(nats.url, {
       env: { STREAM_REPLICAS: String(replicas) },
-      joinReadsMs: READS_MS,
+      laterReadsMs: LATER_READS_MS,
       auditRoundMs: 1000,
       subscribe: (bus, onMessage, onError) =>
         subscribeEvents(

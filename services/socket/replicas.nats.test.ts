@@ -97,7 +97,7 @@ describe('two replicas', () => {
         [Symbol.asyncDispose]: () => Promise.resolve(),
       }),
       readLastEvent: (bus, companyId) => (isBehind ? older.promise : readLastEvent(bus, companyId)),
-      joinReadsMs: [0],
+      laterReadsMs: [],
       auditRoundMs: 200,
     });
     const [ahead, behind] = replicas;

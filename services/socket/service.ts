@@ -103,17 +103,16 @@ export async function startSocketService(
   const feedParts = { bus, streams, clock, instruments, messaging, rooms, limits, overrides };
   const feed = createFeed(stack, { ...feedParts, emitter: shown.emitter });
   Object.assign(parts, feed);
-  welcomeBrowsers({
+  welcomeBrowsers(stack, {
     ...shown,
     ...feed,
-    namespace: gate.namespace,
+    ...gate,
     rooms,
-    requests: new RequestLimits({
+    limits: new RequestLimits({
       perViewer: limits.requestsPerMinute,
       perCompany: limits.companyRequestsPerMinute,
       now: () => clock.monotonicMs(),
     }),
-    renew: (socket, token) => gate.handshakes.renew(socket, token),
     clock,
     instruments: connections,
   });

@@ -20,12 +20,13 @@ export interface Visitor {
 }
 
 interface Address {
+  readonly address: string;
   /** When the counted handshakes of the last minute were made. */
   readonly counted: number[];
   /** Tokens accepted in the last hour whose connection has ended, with the end: they may come back uncounted. */
   readonly away: Map<string, number>;
   /** Handshakes let in beyond the limit because somebody is away and not yet known to be theirs, with their time. */
-  readonly returning: Map<object, number>;
+  readonly returning: Map<AdmissionTicket, number>;
 }
 
 /** Remembered per address, so that one office cannot make the gateway remember without bound. */
@@ -41,17 +42,13 @@ const MAX_AWAY = 256;
  */
 export class Admission {
   readonly #perMinute: number;
-  readonly #now: () => number;
   readonly #addresses: Remembered<Address>;
-  readonly #seen: Remembered<number>;
-  readonly #graceUntilMs: number;
+  readonly #visitors: Visitors;
 
   constructor({ perMinute, now, maxRemembered = 50_000, graceMs = 0 }: AdmissionOptions) {
     this.#perMinute = perMinute;
-    this.#now = now;
-    this.#graceUntilMs = now() + graceMs;
     this.#addresses = new Remembered(maxRemembered);
-    this.#seen = new Remembered(maxRemembered);
+    this.#visitors = new Visitors({ now, maxRemembered, graceMs });
   }
 
   /**
@@ -59,97 +56,104 @@ export class Admission {
    * @param tokenKey when the token came with the first request already.
    */
   request(address: string, tokenKey?: string): AdmissionTicket | undefined {
-    const now = this.#now();
-    const record = this.#addresses.touch(address, () => ({ counted: [], away: new Map(), returning: new Map() }));
+    const now = this.#visitors.now();
+    const record = this.#addresses.touch(address, () => ({
+      address,
+      counted: [],
+      away: new Map(),
+      returning: new Map(),
+    }));
     while (record.counted[0] !== undefined && record.counted[0] <= now - MINUTE_MS) record.counted.shift();
     forgetUntil(record.away, now - HOUR_MS);
     forgetUntil(record.returning, now - MINUTE_MS);
 
-    if (tokenKey !== undefined && this.#wasSeen(tokenKey, now)) return this.#ticket(address, record, 'free');
+    const ticket = (place: Place) => new AdmissionTicket(place, record, this.#visitors);
+    if (tokenKey !== undefined && this.#visitors.wasSeen(tokenKey)) return ticket('free');
     if (record.counted.length < this.#perMinute) {
       record.counted.push(now);
-      return this.#ticket(address, record, 'counted');
+      return ticket('counted');
     }
     if (record.returning.size >= record.away.size) return undefined;
-    return this.#ticket(address, record, 'returning');
-  }
-
-  #ticket(address: string, record: Address, place: Place): AdmissionTicket {
-    const key = {};
-    if (place === 'returning') record.returning.set(key, this.#now());
-    return new AdmissionTicket(place, {
-      giveBack: () => record.counted.pop(),
-      arrive: () => record.returning.delete(key),
-      isKnown: ({ tokenKey, companyId }) => {
-        const now = this.#now();
-        // Further tabs of one salon get tokens of their own.
-        const known =
-          this.#wasSeen(tokenKey, now) || this.#wasSeen(`${address} ${companyId}`, now) || now < this.#graceUntilMs;
-        record.away.delete(tokenKey);
-        return known;
-      },
-      remember: ({ tokenKey, companyId }) => {
-        this.#seen.set(tokenKey, this.#now());
-        this.#seen.set(`${address} ${companyId}`, this.#now());
-      },
-      leave: ({ tokenKey }) => {
-        record.away.delete(tokenKey);
-        if (record.away.size < MAX_AWAY) record.away.set(tokenKey, this.#now());
-      },
-    });
-  }
-
-  #wasSeen(key: string, now: number): boolean {
-    const seenAt = this.#seen.get(key);
-    return seenAt !== undefined && seenAt > now - HOUR_MS;
+    const returning = ticket('returning');
+    record.returning.set(returning, now);
+    return returning;
   }
 }
 
 /** `free` costs nothing, `counted` used up one of the minute, `returning` stands in for somebody who is away. */
 type Place = 'free' | 'counted' | 'returning';
 
-interface Ledger {
-  giveBack(): void;
-  arrive(): void;
-  isKnown(visitor: Visitor): boolean;
-  remember(visitor: Visitor): void;
-  leave(visitor: Visitor): void;
-}
-
 /** One handshake on its way: `accept` or nothing, then `end` when its connection is gone. */
 export class AdmissionTicket {
   readonly #place: Place;
-  readonly #ledger: Ledger;
-  #visitor: Visitor | undefined;
+  readonly #record: Address;
+  readonly #visitors: Visitors;
+  /** Of the visitor who was accepted. */
+  #tokenKey: string | undefined;
   #settled = false;
 
-  constructor(place: Place, ledger: Ledger) {
+  constructor(place: Place, record: Address, visitors: Visitors) {
     this.#place = place;
-    this.#ledger = ledger;
+    this.#record = record;
+    this.#visitors = visitors;
   }
 
   /** The token is valid. False turns the visitor away: a stranger who took the place of somebody known. */
   accept(visitor: Visitor): boolean {
-    const known = this.#ledger.isKnown(visitor);
+    const { address, counted, away } = this.#record;
+    const known = this.#visitors.isKnown(visitor, address);
+    away.delete(visitor.tokenKey);
     const first = !this.#settled;
     this.#settle();
     if (!known && this.#place === 'returning') return false;
-    if (known && first && this.#place === 'counted') this.#ledger.giveBack();
-    this.#ledger.remember(visitor);
-    this.#visitor = visitor;
+    if (known && first && this.#place === 'counted') counted.pop();
+    this.#visitors.remember(visitor, address);
+    this.#tokenKey = visitor.tokenKey;
     return true;
   }
 
   /** The connection has ended; idempotent. A handshake that was never accepted stays counted. */
   end(): void {
     this.#settle();
-    if (this.#visitor) this.#ledger.leave(this.#visitor);
-    this.#visitor = undefined;
+    if (this.#tokenKey === undefined) return;
+    const { away } = this.#record;
+    away.delete(this.#tokenKey);
+    if (away.size < MAX_AWAY) away.set(this.#tokenKey, this.#visitors.now());
+    this.#tokenKey = undefined;
   }
 
   #settle(): void {
-    if (!this.#settled) this.#ledger.arrive();
+    if (!this.#settled) this.#record.returning.delete(this);
     this.#settled = true;
+  }
+}
+
+/** Who was here in the last hour. */
+class Visitors {
+  readonly now: () => number;
+  readonly #seen: Remembered<number>;
+  readonly #graceUntilMs: number;
+
+  constructor({ now, maxRemembered, graceMs }: Required<Omit<AdmissionOptions, 'perMinute'>>) {
+    this.now = now;
+    this.#seen = new Remembered(maxRemembered);
+    this.#graceUntilMs = now() + graceMs;
+  }
+
+  /** Also by the salon: further tabs of one get tokens of their own. */
+  isKnown({ tokenKey, companyId }: Visitor, address: string): boolean {
+    return this.wasSeen(tokenKey) || this.wasSeen(`${address} ${companyId}`) || this.now() < this.#graceUntilMs;
+  }
+
+  remember({ tokenKey, companyId }: Visitor, address: string): void {
+    const now = this.now();
+    this.#seen.set(tokenKey, now);
+    this.#seen.set(`${address} ${companyId}`, now);
+  }
+
+  wasSeen(key: string): boolean {
+    const seenAt = this.#seen.get(key);
+    return seenAt !== undefined && seenAt > this.now() - HOUR_MS;
   }
 }
 

@@ -95,6 +95,22 @@ describe('a token', () => {
     expect(browser.payloads('error').at(-1)).toMatchObject({ code: 'TOKEN_EXPIRED' });
     expect(browser.disconnects).toEqual(['io server disconnect']);
   });
+
+  test('ends its own connection alone, in whatever order tokens end', async () => {
+    const gateway = await start();
+    const until = async (seconds: number) => signToken(SALON, Math.floor(Date.now() / 1000) + seconds);
+    const lasting = await gateway.join(SALON, { auth: { token: await until(3600) } });
+    const later = await gateway.join(SALON, { auth: { token: await until(4) } });
+    const first = await gateway.join(SALON, { auth: { token: await until(2) } });
+    const ended: string[] = [];
+    later.socket.on('disconnect', () => ended.push('later'));
+    first.socket.on('disconnect', () => ended.push('first'));
+    await waitFor(() => ended.length === 2, { what: 'the end of two connections' });
+    expect(ended).toEqual(['first', 'later']);
+    await gateway.publishEvent(byHand(SALON, 'connected'));
+    await lasting.showing('connected');
+    expect(lasting.disconnects).toEqual([]);
+  });
 });
 
 describe('a room', () => {

@@ -59,11 +59,17 @@ export class Handshakes {
   readonly #tickets = new WeakMap<object, AdmissionTicket>();
   /** Connections that are in the namespace or on their way: Socket.IO itself looks only when the middleware is through. */
   readonly #joined = new WeakSet();
+  /** One listener for all connections: one for each would be a good part of what an idle one costs. */
+  readonly #onClosed: (this: object) => void;
   #open = 0;
   #isStopping = false;
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
+    const end = (connection: object) => this.#end(connection);
+    this.#onClosed = function onClosed() {
+      end(this);
+    };
   }
 
   /** From now on nobody is let in; a balancer that has not noticed yet is told 503. */
@@ -114,17 +120,19 @@ export class Handshakes {
   /** To be called for every transport connection; ends the ticket with it. */
   readonly follow = (connection: {
     readonly request: IncomingMessage;
-    once(event: 'close', run: () => void): unknown;
+    on(event: 'close', run: (this: object) => void): unknown;
   }) => {
     const ticket = this.#tickets.get(connection.request);
     // The request does not outlive the handshake.
     if (ticket) this.#tickets.set(connection, ticket);
     this.#open += 1;
-    connection.once('close', () => {
-      this.#open -= 1;
-      ticket?.end();
-    });
+    connection.on('close', this.#onClosed);
   };
+
+  /** To be called for every browser that has left the namespace: its connection may join again. */
+  left({ conn }: MarketplaceSocket): void {
+    this.#joined.delete(conn);
+  }
 
   /**
    * Checks a fresh token for a browser that is in its room.
@@ -158,7 +166,6 @@ export class Handshakes {
     const { verifier, rooms, instruments, maxPerCompany } = this.#options;
     if (this.#joined.has(socket.conn)) throw new ConnectError('ALREADY_CONNECTED', 'already connected');
     this.#joined.add(socket.conn);
-    socket.once('disconnect', () => this.#joined.delete(socket.conn));
     const { headers, auth } = socket.handshake;
     const inAuth: unknown = auth['token'];
     const token = bearerOf(headers) ?? (typeof inAuth === 'string' ? inAuth : undefined);
@@ -172,6 +179,11 @@ export class Handshakes {
       throw new ConnectError('COMPANY_LIMIT', 'too many open pages of this company');
     }
     return identity;
+  }
+
+  #end(connection: object): void {
+    this.#open -= 1;
+    this.#tickets.get(connection)?.end();
   }
 
   #refuse(socket: MarketplaceSocket, refusal: ConnectError): ConnectError {

@@ -14,12 +14,12 @@ import { EventFeed } from '../event-feed.ts';
 import type { SocketInstruments } from '../instruments.ts';
 import type { Limits } from '../limits.ts';
 import { Resync } from '../resync.ts';
-import type { Room, Rooms } from '../rooms.ts';
+import type { Room, Rooms, Viewer } from '../rooms.ts';
 import type { Emitter } from '../screen/emitter.ts';
 import { GatewayStatus } from '../screen/gateway-status.ts';
 import { Screen } from '../screen/screen.ts';
 import { ClockOffsetWatch } from './clock-offset-watch.ts';
-import { JOIN_READS_MS, type JoinOptions } from './join.ts';
+import { Joins, LATER_READS_MS } from './joins.ts';
 import { limitParallel } from './limit-parallel.ts';
 import { Liveness } from './liveness.ts';
 import { SessionCommands, type BrowserCommand } from './session-commands.ts';
@@ -32,7 +32,7 @@ export interface FeedOverrides {
   readonly subscribe?: typeof subscribeEvents;
   /** A test lets things happen before and after each read of the stream. */
   readonly readLastEvent?: typeof readLastEvent;
-  readonly joinReadsMs?: readonly number[];
+  readonly laterReadsMs?: readonly number[];
   readonly auditRoundMs?: number;
   readonly flushIntervalMs?: number;
   readonly streamLookMs?: number;
@@ -60,7 +60,7 @@ export interface Feed {
   readonly liveness: Liveness;
   readonly status: GatewayStatus;
   readonly commands: SessionCommands;
-  readonly join: JoinOptions;
+  readonly joins: Joins;
 }
 
 /** Two rounds pass in less than a minute, so every room is compared within one. */
@@ -122,9 +122,13 @@ export function createFeed(stack: AsyncDisposableStack, parts: FeedParts): Feed 
   const subscription = stack.use(subscribe(bus, receive, (error) => instruments.feedFailed(error)));
   const isLive = () => bus.connected && liveness.alive && subscription.active && !resync.isBehind;
   const status: GatewayStatus = stack.use(new GatewayStatus({ emitter, isLive }));
-  const readsMs = overrides.joinReadsMs ?? JOIN_READS_MS;
-  const join = { storedState, readsMs, onFailed: () => resync.request('join') };
-  return { subscription, resync, liveness, status, commands, join };
+  const onFailed = (room: Room, viewer: Viewer) => {
+    status.unread(room, viewer);
+    resync.request('join');
+  };
+  const laterReadsMs = overrides.laterReadsMs ?? LATER_READS_MS;
+  const joins = stack.use(new Joins({ storedState, laterReadsMs, onFailed }));
+  return { subscription, resync, liveness, status, commands, joins };
 }
 
 function createCommands(parts: FeedParts, storedState: StoredState): SessionCommands {
