@@ -73,7 +73,10 @@ export class EventPublisher {
     const name = event.type === 'connected' ? CONNECT_SPAN : EVENT_SPAN;
     return tracer.startActiveSpan(name, options, (root) =>
       endSpanWith(root, async () => {
-        const outcome = await this.#send(companyId, position, event);
+        // A span below a root that nobody records would only cost.
+        const outcome = await (root.isRecording()
+          ? this.#sendTraced(companyId, position, event)
+          : this.#send(companyId, position, event));
         root.setAttribute(ATTRIBUTES.outcome, outcome.kind);
         if (outcome.kind !== 'stored') {
           this.#options.instruments.publishRefused(event, outcome.kind);
@@ -89,18 +92,21 @@ export class EventPublisher {
     );
   }
 
-  #send(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
+  #sendTraced(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
     const { name, options } = publishEventSpan(companyId, event.id);
     return tracer.startActiveSpan(name, options, (span) =>
-      endSpanWith(span, () => {
-        const headers: Record<string, string> = { ...cloudEventHeaders(event, this.#options.source) };
-        injectTraceContext(headers);
-        const { publisher, instruments, clock } = this.#options;
-        const body = () => encoder.encode(JSON.stringify({ ...event, publishedAt: clock.nowMicros() }));
-        const message = { id: event.id, position, body, headers };
-        return instruments.messaging.send('publish', EVENTS_TEMPLATE, () => publisher.publish(companyId, message));
-      }),
+      endSpanWith(span, () => this.#send(companyId, position, event)),
     );
+  }
+
+  /** The context of the active span goes along, recorded or not. */
+  #send(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
+    const headers: Record<string, string> = { ...cloudEventHeaders(event, this.#options.source) };
+    injectTraceContext(headers);
+    const { publisher, instruments, clock } = this.#options;
+    const body = () => encoder.encode(JSON.stringify({ ...event, publishedAt: clock.nowMicros() }));
+    const message = { id: event.id, position, body, headers };
+    return instruments.messaging.send('publish', EVENTS_TEMPLATE, () => publisher.publish(companyId, message));
   }
 }
 

@@ -7,7 +7,8 @@ import { compareVariants } from './bench/comparison.ts';
 import { BENCH_HELP, parseBenchArgs } from './bench/options.ts';
 import { measureSessions, renderSessions } from './bench/sessions.ts';
 import { measureSockets, renderSockets } from './bench/sockets.ts';
-import { isVoid, measureTelemetry, renderTelemetry } from './bench/telemetry.ts';
+import { judgeTelemetry, renderTelemetry } from './bench/telemetry-verdict.ts';
+import { measureTelemetry } from './bench/telemetry.ts';
 import { readEnvironment } from './report/environment.ts';
 
 const FOLDER = 'test-results/bench';
@@ -41,9 +42,12 @@ await runCommand(BENCH_HELP, async (args, signal) => {
     }
     case 'telemetry': {
       const cells = await measureTelemetry({ ...options, ...common });
-      process.stdout.write(`\n${renderTelemetry(cells)}\n`);
-      await keep('telemetry', { environment, cells: Object.fromEntries(cells) });
-      if (isVoid(cells)) process.exitCode = 1;
+      const verdict = judgeTelemetry(cells);
+      process.stdout.write(`\n${renderTelemetry(cells, verdict)}\n`);
+      const { gateway, publisher } = cells;
+      const shown = { gateway: Object.fromEntries(gateway), publisher: Object.fromEntries(publisher) };
+      await keep('telemetry', { environment, ...verdict, ...shown });
+      if (verdict.voidReasons.length > 0) process.exitCode = 1;
       break;
     }
   }

@@ -37,7 +37,8 @@ export function renderComparisonResult(result: ComparisonResult, verdict: Compar
   return [...tables, LEGEND, ...result.notes, renderTargets(verdict)].join('\n\n');
 }
 
-function renderTargets({ targets, voidReasons }: ComparisonVerdict): string {
+/** The targets as a table, and why they say nothing, if so. */
+export function renderTargets({ targets, voidReasons }: ComparisonVerdict): string {
   const rows = targets.map(({ name, limit, measured, control, outcome }) => [
     name,
     limit,
@@ -76,7 +77,8 @@ function renderScenario({ title }: Scenario, columns: CellsByColumn): string {
   return `${title}\n${formatTable([head, ...rows])}`;
 }
 
-function shown(values: readonly number[], figure: string): string {
+/** The median with half the spread. */
+export function shown(values: readonly number[], figure: string): string {
   if (figure === FIGURES.wrong) return String(values.reduce((sum, value) => sum + value, 0));
   const middle = median(values);
   const digits = middle < 100 ? 1 : 0;

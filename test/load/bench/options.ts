@@ -20,7 +20,7 @@ export const BENCH_HELP = `Measures what the system costs. Each benchmark starts
   npm run bench -- sockets             memory of idle browsers, all of them reconnecting, a resync of all rooms
   npm run bench -- telemetry           what tracing costs at ratio 0, 0.01 and 1 against none
 
-  --repetitions N   interleaved rounds (default 6; medians are shown). A comparison of fewer than 6 is void
+  --repetitions N   interleaved rounds (default 6; medians are shown). comparison and telemetry: fewer than 6 are void
   --seconds S       measured seconds of each latency figure (default 4)
   --events N        events of each saturation figure (default 40000)
   --sessions N      with sessions (default 200)
@@ -29,8 +29,8 @@ export const BENCH_HELP = `Measures what the system costs. Each benchmark starts
 A quick look at the comparison, void by its size: --repetitions 1 --seconds 1 --events 10000
 Ratios compare, absolute figures do not: they are this machine's, and of what else it was doing.
 Exit code: 0 done, whether targets were reached or missed; 1 something failed or arrived wrongly, or the run is void: its
-control (the same thing measured twice) differs by more than 10 %, the generator was late itself, or too few repetitions
-ran; 2 wrong command line.
+control (the same thing measured twice) differs by more than 10 % (telemetry: by more than its targets allow), the
+generator was late itself, or too few repetitions ran; 2 wrong command line.
 `;
 
 /** @throws UsageError with the flag and what it takes; parseArgs' own error for an unknown flag. */

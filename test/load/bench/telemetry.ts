@@ -1,14 +1,18 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startNatsServer } from '../../harness/nats-server.ts';
 import { BrowserCrew } from '../generator/crew.ts';
 import { PublisherCrew } from '../generator/publisher-crew.ts';
+import { Remote } from '../generator/remote.ts';
 import type { PlanOptions } from '../plan.ts';
-import { formatTable } from '../report/format.ts';
 import { measure } from '../run.ts';
 import { OwnSystem } from '../system/own-system.ts';
 import type { Target } from '../system/target.ts';
-import { FIGURES, medianOf, ratioOf, toLatencyCell, valuesOf, type Cell, type CellsByColumn } from './cell.ts';
-import { isCalm, rotated } from './statistics.ts';
+import { FIGURES, toLatencyCell, type Cell } from './cell.ts';
+import { rotated } from './statistics.ts';
+import { MODES, type Mode, type TelemetryCells } from './telemetry-verdict.ts';
 import { startTraceReceiver } from './trace-receiver.ts';
+import type { PublishingMethods } from './traced-publisher.ts';
 
 export interface TelemetryOptions {
   readonly repetitions: number;
@@ -17,110 +21,132 @@ export interface TelemetryOptions {
   readonly say: (line: string) => void;
 }
 
-interface Mode {
-  readonly title: string;
-  /** Of the traces; a gateway follows the publisher's decision. */
-  readonly ratio: number;
-}
-
-const OFF: readonly Mode[] = [
-  { title: 'off', ratio: 0 },
-  { title: 'off again', ratio: 0 },
-];
-const ON: readonly Mode[] = [
-  { title: 'ratio 0', ratio: 0 },
-  { title: 'ratio 0.01', ratio: 0.01 },
-  { title: 'ratio 1', ratio: 1 },
-];
-
+const PUBLISHER = join(import.meta.dirname, 'traced-publisher.ts');
 const RATE = 1000;
 const BROWSERS = 500;
 const COMPANIES = 475;
+const WARMUP_MS = 1500;
 /** A gateway reads the stream again 5 s after a join. */
 const SETTLE_MS = 6500;
 
-/** The cells of each mode, one a repetition. `off` is a gateway whose SDK is disabled; the others export by OTLP. */
-export async function measureTelemetry(options: TelemetryOptions): Promise<CellsByColumn> {
+/**
+ * The cells of each mode, one a repetition. Each mode has processes of its own, alive all the time, each with a nats-server
+ * of its own: so cells follow on each other within seconds in ever another order, and what one mode leaves behind (spans
+ * that wait for their export, a heap) is not another's. `off again` is `off` once more: what two processes differ by.
+ */
+export async function measureTelemetry(options: TelemetryOptions): Promise<TelemetryCells> {
   await using stack = new AsyncDisposableStack();
-  const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: false }));
   const receiver = stack.use(await startTraceReceiver());
-  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
-  const cells = new Map<string, Cell[]>([...OFF, ...ON].map(({ title }) => [title, []]));
-  for (let round = 0; round < options.repetitions; round += 1) {
-    const groups = rotated(
-      [
-        { modes: OFF, env: { OTEL_SDK_DISABLED: 'true' } },
-        { modes: ON, env: endpoint },
-      ],
-      round,
-    );
-    for (const { modes, env } of groups) await measureGateway(system, { ...options, modes, env, round, cells });
+  const stands = new Map<Mode, Stand>();
+  for (const mode of MODES) stands.set(mode, stack.use(await Stand.open(mode, receiver.url, options.signal)));
+  await sleep(SETTLE_MS);
+  const cells = { gateway: new Map<string, Cell[]>(), publisher: new Map<string, Cell[]>() };
+  // The first round warms the processes up: a connection's first events run code that is not compiled yet.
+  for (let round = -1; round < options.repetitions; round += 1) {
+    for (const [mode, stand] of rotated([...stands], Math.max(0, round))) {
+      options.signal.throwIfAborted();
+      const gateway = await stand.measureGateway(options);
+      const publisher = await stand.measurePublisher(options);
+      if (round < 0) continue;
+      for (const [half, cell] of [
+        ['gateway', gateway],
+        ['publisher', publisher],
+      ] as const) {
+        cells[half].set(mode.title, [...(cells[half].get(mode.title) ?? []), cell]);
+      }
+      const said = [gateway, publisher].map((cell) => cell[FIGURES.cpu]?.toFixed(1)).join(' and ');
+      options.say(`${round + 1}/${options.repetitions}  ${mode.title}: ${said} µs an event`);
+    }
   }
   return cells;
 }
 
-interface GatewayRun extends TelemetryOptions {
-  readonly modes: readonly Mode[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly round: number;
-  readonly cells: Map<string, Cell[]>;
-}
+/** Both services under one mode of tracing: a gateway with its browsers, and the WhatsApp service's publishing half. */
+class Stand implements AsyncDisposable {
+  readonly #stack: AsyncDisposableStack;
+  readonly #mode: Mode;
+  readonly #target: Target;
+  readonly #crews: { readonly browsers: BrowserCrew; readonly publishers: PublisherCrew };
+  readonly #publishing: Remote<PublishingMethods>;
 
-/** A gateway of its own for each group: two would both get every event. */
-async function measureGateway(system: OwnSystem, run: GatewayRun): Promise<void> {
-  const name = 'gateway';
-  const port = await system.startGateway(name, run.env);
-  const target: Target = {
-    gatewayUrls: [`http://127.0.0.1:${port}`],
-    transport: { kind: 'core', natsUrl: system.nats.url },
-    client: 'packets',
-    token: system.token,
-    metricsUrls: [],
-    watched: [{ name, pid: system.pidOf(name) }],
-  };
-  {
-    const seated = planFor(1, 0);
-    await using browsers = new BrowserCrew({ target, plan: seated, workers: 1 });
-    await using publishers = new PublisherCrew(target.transport, seated);
-    await browsers.connect(run.signal, () => undefined);
-    await sleep(SETTLE_MS);
-    for (const { title, ratio } of rotated(run.modes, run.round)) {
-      run.signal.throwIfAborted();
-      const plan = planFor(run.seconds, ratio);
-      const request = { plan, target, signal: run.signal, onProgress: () => undefined };
-      const cell = toLatencyCell(await measure({ browsers, publishers }, request));
-      run.cells.get(title)?.push(cell);
-      run.say(
-        `${run.round + 1}/${run.repetitions}  ${title}: ${cell[FIGURES.cpu]?.toFixed(1)} µs an event, p99 ${cell[FIGURES.p99]?.toFixed(0)} µs`,
-      );
-    }
+  private constructor(stack: AsyncDisposableStack, { mode, target, crews, publishing }: Parts) {
+    this.#stack = stack;
+    this.#mode = mode;
+    this.#target = target;
+    this.#crews = crews;
+    this.#publishing = publishing;
   }
-  await system.stopProcess(name);
+
+  static async open(mode: Mode, receiverUrl: string, signal: AbortSignal): Promise<Stand> {
+    await using stack = new AsyncDisposableStack();
+    const env = environmentOf(mode, receiverUrl);
+    const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: false }));
+    const port = await system.startGateway('gateway', env);
+    const target: Target = {
+      gatewayUrls: [`http://127.0.0.1:${port}`],
+      transport: { kind: 'core', natsUrl: system.nats.url },
+      client: 'packets',
+      token: system.token,
+      metricsUrls: [],
+      watched: [{ name: 'gateway', pid: system.pidOf('gateway') }],
+    };
+    const plan = planFor(1, mode);
+    const browsers = stack.use(new BrowserCrew({ target, plan, workers: 1 }));
+    const publishers = stack.use(new PublisherCrew(target.transport, plan));
+    const publishing = stack.use(new Remote<PublishingMethods>(PUBLISHER, env));
+    await browsers.connect(signal, () => undefined);
+    // A nats-server of its own: the gateway would have to look at these events too.
+    const nats = stack.use(await startNatsServer());
+    await publishing.call('open', nats.url);
+    return new Stand(stack.move(), { mode, target, crews: { browsers, publishers }, publishing });
+  }
+
+  async measureGateway({ seconds, signal }: TelemetryOptions): Promise<Cell> {
+    const request = {
+      plan: planFor(seconds, this.#mode),
+      target: this.#target,
+      signal,
+      onProgress: () => undefined,
+    };
+    return toLatencyCell(await measure(this.#crews, request));
+  }
+
+  async measurePublisher({ seconds }: TelemetryOptions): Promise<Cell> {
+    const events = RATE * seconds;
+    const { cpuSeconds, refused } = await this.#publishing.call('run', { events, rate: RATE, companies: COMPANIES });
+    return { [FIGURES.cpu]: (cpuSeconds / events) * 1e6, [FIGURES.wrong]: refused };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
 }
 
-function planFor(seconds: number, traceRatio: number): PlanOptions {
+interface Parts {
+  readonly mode: Mode;
+  readonly target: Target;
+  readonly crews: { readonly browsers: BrowserCrew; readonly publishers: PublisherCrew };
+  readonly publishing: Remote<PublishingMethods>;
+}
+
+/** The gateway follows the sender's decision; the WhatsApp service makes it. */
+function environmentOf({ ratio }: Mode, receiverUrl: string): Readonly<Record<string, string>> {
+  if (ratio === undefined) return { OTEL_SDK_DISABLED: 'true' };
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiverUrl,
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: String(ratio),
+  };
+}
+
+function planFor(seconds: number, { ratio = 0 }: Mode): PlanOptions {
   const shape = { companies: COMPANIES, sockets: BROWSERS, seed: 1 };
-  return { profile: 'constant', rate: RATE, durationMs: seconds * 1000, warmupMs: 1500, ...shape, traceRatio };
-}
-
-/** The same gateway measured twice came out differently. */
-export function isVoid(cells: CellsByColumn): boolean {
-  return !isCalm(ratioOf(cells, ['off again', 'off'], FIGURES.cpu));
-}
-
-export function renderTelemetry(cells: CellsByColumn): string {
-  const figures = [FIGURES.cpu, FIGURES.p50, FIGURES.p99];
-  const rows = [...cells.keys()].map((title) => [
-    title,
-    ...figures.flatMap((figure) => [
-      medianOf(cells, title, figure).toFixed(1),
-      ratioOf(cells, [title, 'off'], figure).toFixed(2),
-    ]),
-    String(valuesOf(cells, title, FIGURES.wrong).reduce((sum, count) => sum + count, 0)),
-  ]);
-  const head = ['tracing', ...figures.flatMap((figure) => [figure, 'to off']), 'lost or misplaced'];
-  const verdict = isVoid(cells)
-    ? '\nVOID: the CPU of the control is outside of 0.9 to 1.1, so the table compares nothing\n'
-    : '';
-  return `gateway, ${RATE} events/s, ${BROWSERS} browsers, core publish, OTLP over HTTP to a receiver on this machine\n\n${formatTable([head, ...rows])}\n${verdict}`;
+  return {
+    profile: 'constant',
+    rate: RATE,
+    durationMs: seconds * 1000,
+    warmupMs: WARMUP_MS,
+    ...shape,
+    traceRatio: ratio,
+  };
 }

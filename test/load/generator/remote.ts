@@ -66,12 +66,13 @@ export class Remote<Served extends Methods> implements AsyncDisposable {
   #calls = 0;
   #ended = false;
 
-  constructor(file: string) {
+  /** @param env on top of the own environment */
+  constructor(file: string, env: Readonly<Record<string, string>> = {}) {
     this.#name = basename(file);
     this.#child = fork(file, {
       serialization: 'advanced',
       execArgv: [],
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
     });
     this.#child.on('message', (reply: Reply) => this.#settle(reply));
     // Also for what cannot be sent because the process has just ended.

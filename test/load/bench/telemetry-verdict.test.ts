@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { FIGURES, type Cell } from './cell.ts';
+import { judgeTelemetry, MODES, renderTelemetry, type Mode, type TelemetryCells } from './telemetry-verdict.ts';
+
+type Factors = Partial<Record<Mode['title'], Partial<Cell>>>;
+
+/** Six cells of each mode: 80 µs of CPU, a p99 of 1 ms, and what differs. */
+function cellsOf(gateway: Factors = {}, publisher: Factors = {}, repetitions = 6): TelemetryCells {
+  const half = (differences: Factors) =>
+    new Map(
+      MODES.map(({ title }) => {
+        const cell = {
+          [FIGURES.cpu]: 80,
+          [FIGURES.p99]: 1000,
+          [FIGURES.p50]: 300,
+          [FIGURES.lag]: 50,
+          [FIGURES.wrong]: 0,
+          ...differences[title],
+        } as Cell;
+        return [title, Array.from({ length: repetitions }, () => cell)] as const;
+      }),
+    );
+  return { gateway: half(gateway), publisher: half(publisher) };
+}
+
+const outcomes = (cells: TelemetryCells) => judgeTelemetry(cells).targets.map(({ outcome }) => outcome);
+
+describe('a run of telemetry', () => {
+  test('in which tracing costs nothing reaches each target', () => {
+    const cells = cellsOf();
+    expect(outcomes(cells)).toEqual(['reached', 'reached', 'reached']);
+    expect(judgeTelemetry(cells).voidReasons).toEqual([]);
+    expect(renderTelemetry(cells, judgeTelemetry(cells))).not.toContain('VOID');
+  });
+
+  test('misses a target by what is beyond 5 % of CPU or twice the p99, each half by itself', () => {
+    const cells = cellsOf(
+      { 'ratio 0.01': { [FIGURES.p99]: 2100 } },
+      { 'ratio 0': { [FIGURES.cpu]: 85 }, 'ratio 1': { [FIGURES.cpu]: 500 } },
+    );
+    expect(outcomes(cells)).toEqual(['reached', 'missed', 'missed']);
+    expect(judgeTelemetry(cells).voidReasons).toEqual([]);
+  });
+
+  test.each([
+    ['whose control differs by more than the target', cellsOf({ 'off again': { [FIGURES.cpu]: 86 } })],
+    ['whose control is as much faster', cellsOf({}, { 'off again': { [FIGURES.cpu]: 75 } })],
+    ['whose generator was late', cellsOf({ 'ratio 0.01': { [FIGURES.lag]: 101 } })],
+    ['that lost an event', cellsOf({ 'ratio 1': { [FIGURES.wrong]: 1 } })],
+    ['of too few repetitions', cellsOf({}, {}, 5)],
+  ])('%s is void', (_title, cells) => {
+    const verdict = judgeTelemetry(cells);
+    expect(verdict.voidReasons).toHaveLength(1);
+    expect(renderTelemetry(cells, verdict)).toContain(`VOID: ${verdict.voidReasons[0]}`);
+  });
+});
