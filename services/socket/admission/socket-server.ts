@@ -25,8 +25,6 @@ export function createSocketServer(
 ): { readonly namespace: MarketplaceNamespace; readonly close: () => Promise<void> } {
   const io: MarketplaceServer = new Server(http, {
     serveClient: false,
-    // Packets are small, and a room's emits are written as frames made beforehand.
-    perMessageDeflate: false,
     maxHttpBufferSize: limits.maxMessageBytes,
     connectTimeout: limits.joinTimeoutMs,
     wsEngine: webSocketEngine(limits.closeTimeoutMs),

@@ -1,4 +1,5 @@
 import type { MarketplaceNamespace, MarketplaceSocket } from '../admission/marketplace-socket.ts';
+import { bufferedBytes, cut } from './wire.ts';
 
 export interface BackPressureOptions {
   readonly namespace: MarketplaceNamespace;
@@ -9,13 +10,6 @@ export interface BackPressureOptions {
 }
 
 const INTERVAL_MS = 500;
-
-/** What of Engine.IO is needed here and its types keep private. */
-interface Wire {
-  readonly writeBuffer: readonly { readonly data?: string | Uint8Array }[];
-  readonly transport: { readonly socket?: { readonly bufferedAmount: number; terminate(): void } };
-  close(discard: boolean): void;
-}
 
 /**
  * Cuts the connections of browsers that do not read what they are sent, before the bytes that wait for them use up the
@@ -42,19 +36,9 @@ export class BackPressure implements Disposable {
 
   #look(): void {
     for (const { conn } of this.#options.namespace.sockets.values()) {
-      const wire = conn as unknown as Wire;
-      if (bufferedBytes(wire) <= this.#options.maxBufferedBytes) continue;
+      if (bufferedBytes(conn) <= this.#options.maxBufferedBytes) continue;
       this.#cut.add(conn);
-      // A closing handshake would wait behind everything that is not read.
-      if (wire.transport.socket) wire.transport.socket.terminate();
-      else wire.close(true);
+      cut(conn);
     }
   }
-}
-
-/** Over polling everything waits in the buffer; over WebSocket what the kernel does not take waits in the transport. */
-function bufferedBytes({ writeBuffer, transport }: Wire): number {
-  let bytes = transport.socket?.bufferedAmount ?? 0;
-  for (const { data } of writeBuffer) bytes += data?.length ?? 0;
-  return bytes;
 }
