@@ -17,7 +17,7 @@ Every variant: the same event of the same companies in the same order, 500 brows
 gateway process. The browsers of b and c speak Socket.IO's packets over bare WebSockets; a latency ends with the first
 packet of an event, and all of them are counted. CPU: the gateway's process with all its threads, by the kernel's clock;
 what the kernel does for the receiver while the gateway writes to a loopback socket is in it, for each packet.
-Each cell: median of the repetitions ± half their spread. Ratios: median of the ratios within a repetition.`;
+Each cell: median of the repetitions (two of 2,000/s in each) ± half their spread. Ratios: median of the ratios within a repetition.`;
 
 /** What a comparison came to. */
 export interface ComparisonVerdict {

@@ -9,6 +9,7 @@ import { measure, newEpoch, type Crews } from '../run.ts';
 import { FIGURES, toLatencyCell, wrongOf, type Cell, type CellsByColumn } from './cell.ts';
 import type { FloodMethods } from './flood.ts';
 import {
+  AT_100,
   AT_2000,
   BROWSERS,
   FULL,
@@ -97,7 +98,7 @@ async function measureLatencies(variants: readonly Variant[], options: Compariso
     signal.throwIfAborted();
     return toLatencyCell(measured);
   };
-  for (const scenario of scenarios) {
+  for (const scenario of scenarios.filter(({ rate }) => rate > AT_100.rate)) {
     for (const { name } of variants) await measureCell(scenario, name, FIRST_WARMUP_SECONDS);
   }
   for (const { round, scenario, column } of turns(scenarios, variants, repetitions)) {
@@ -177,7 +178,9 @@ function* turns<S extends Scenario>(
   for (let round = 1; round <= repetitions; round += 1) {
     for (const scenario of scenarios) {
       const columns = scenario.columns.filter((column) => variants.some(({ name }) => name === column.charAt(0)));
-      for (const column of rotated(columns, round - 1)) yield { round, scenario, column };
+      for (let turn = 0; turn < scenario.perRepetition; turn += 1) {
+        for (const column of rotated(columns, round - 1 + turn)) yield { round, scenario, column };
+      }
     }
   }
 }

@@ -21,7 +21,7 @@ export const BENCH_HELP = `Measures what the system costs. Each benchmark starts
   npm run bench -- telemetry           what tracing costs at ratio 0, 0.01 and 1 against none
 
   --repetitions N   interleaved rounds (default 6; medians are shown). comparison and telemetry: fewer than 6 are void
-  --seconds S       measured seconds of each latency figure (default 4)
+  --seconds S       measured seconds of each latency figure (default 3)
   --events N        events of each saturation figure (default 40000)
   --sessions N      with sessions (default 200)
   --sockets N       with sockets (default 10000)
@@ -40,7 +40,7 @@ export function parseBenchArgs(args: readonly string[]): BenchOptions {
     allowPositionals: true,
     options: {
       repetitions: { type: 'string', default: '6' },
-      seconds: { type: 'string', default: '4' },
+      seconds: { type: 'string', default: '3' },
       events: { type: 'string', default: '40000' },
       sessions: { type: 'string', default: '200' },
       sockets: { type: 'string', default: '10000' },
