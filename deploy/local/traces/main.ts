@@ -1,5 +1,6 @@
 /** Takes the spans of the local processes and shows them as pages: `npm start -- --observe` runs it. */
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import Koa from 'koa';
@@ -28,15 +29,15 @@ function toConfig(raw: RawEnv<(typeof VARIABLES)[number]['name']>) {
   return config;
 }
 
-async function start({ port }: ReturnType<typeof toConfig>, logger: Logger): Promise<Service> {
-  const handle = createApp(new TraceStore(), logger).callback();
+async function start({ port, dataDir }: ReturnType<typeof toConfig>, logger: Logger): Promise<Service> {
+  const handle = createApp(new TraceStore(), { logs: join(dataDir, '..', 'logs'), logger }).callback();
   // Koa answers every failure itself: this promise never rejects.
   const server = createServer((request, response) => void handle(request, response));
   await listen(server, { port, variable: 'TRACE_UI_PORT', logger });
   return { stop: () => closeServer(server) };
 }
 
-function createApp(store: TraceStore, logger: Logger): Koa {
+function createApp(store: TraceStore, { logs, logger }: { logs: string; logger: Logger }): Koa {
   const router = new Router();
   router.post('/v1/traces', bodyParser({ enableTypes: ['json'], jsonLimit: '16mb' }), (ctx) => {
     store.add(parseOtlpTraces(ctx.request.rawBody));
@@ -52,7 +53,7 @@ function createApp(store: TraceStore, logger: Logger): Koa {
     const trace = store.get(ctx.params['id'] ?? '');
     if (!trace) throw new HttpError(404, 'TRACE_UNKNOWN', 'no such trace: it is too old, or not exported yet');
     ctx.type = 'html';
-    ctx.body = renderTrace(trace);
+    ctx.body = renderTrace(trace, logs);
   });
   const app = new Koa();
   app.use(errorMiddleware(logger)).use(router.routes());

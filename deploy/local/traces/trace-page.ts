@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { formatClock } from '../clock.ts';
 import type { ReceivedSpan } from './otlp.ts';
 import { companyOf, type Trace, type TraceFilter } from './trace-store.ts';
@@ -30,14 +31,15 @@ export function renderList(traces: readonly Trace[], { company = '', synthetic =
   );
 }
 
-/** One trace as a waterfall; each span opens to its attributes. */
-export function renderTrace(trace: Trace): string {
+/** One trace as a waterfall; each span opens to its attributes. @param logs folder of the processes' log files */
+export function renderTrace(trace: Trace, logs: string): string {
   const { beganMs, tookMs } = extentOf(trace);
   const rows = trace.spans.map((span) => toLane(span, { depth: depthOf(trace, span), beganMs, tookMs })).join('');
   return page(
     trace.traceId,
     `<p><a href="/">all traces</a></p><h1>${escape(nameOf(trace))}</h1>
 <p><code>${escape(trace.traceId)}</code> ${escape(companyOf(trace) ?? '')} · ${formatClock(beganMs)} · ${toMs(tookMs)}</p>
+<p>Its log lines: <code>grep ${escape(trace.traceId)} ${escape(join(logs, '*.log'))}</code></p>
 <table><tbody>${rows}</tbody></table>`,
   );
 }

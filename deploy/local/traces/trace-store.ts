@@ -1,6 +1,6 @@
 import type { ReceivedSpan } from './otlp.ts';
 
-/** Spans of one trace in the order of their start. */
+/** Spans of one trace: each behind its parent, siblings in the order of their start. */
 export interface Trace {
   readonly traceId: string;
   readonly spans: readonly ReceivedSpan[];
@@ -26,10 +26,14 @@ export class TraceStore {
       this.#traces.set(span.traceId, trace);
       if (trace.length < MAX_SPANS) trace.push(span);
     }
-    for (const traceId of this.#traces.keys()) {
-      if (this.#traces.size <= MAX_TRACES) return;
-      this.#traces.delete(traceId);
-    }
+    while (this.#traces.size > MAX_TRACES) this.#forgetOne();
+  }
+
+  /** The oldest synthetic one if there is any: the canary alone would push a customer's trace out within hours. */
+  #forgetOne(): void {
+    const [oldest] = this.#traces.keys();
+    const synthetic = [...this.#traces].find(([, spans]) => isSynthetic(spans))?.[0];
+    this.#traces.delete(synthetic ?? oldest ?? '');
   }
 
   get(traceId: string): Trace | undefined {
@@ -40,10 +44,10 @@ export class TraceStore {
   /** Newest first. */
   list({ company, synthetic = false }: TraceFilter = {}): readonly Trace[] {
     return [...this.#traces]
-      .toReversed()
+      .filter(([, spans]) => synthetic || !isSynthetic(spans))
       .map(([traceId, spans]) => ({ traceId, spans: inOrder(spans) }))
-      .filter((trace) => synthetic || !isSynthetic(trace))
-      .filter((trace) => company === undefined || companyOf(trace)?.includes(company));
+      .filter((trace) => company === undefined || companyOf(trace)?.includes(company))
+      .toSorted((a, b) => startOf(b) - startOf(a));
   }
 }
 
@@ -53,10 +57,26 @@ export function companyOf({ spans }: Trace): string | undefined {
   return found === undefined ? undefined : String(found);
 }
 
-function isSynthetic({ spans }: Trace): boolean {
+function isSynthetic(spans: readonly ReceivedSpan[]): boolean {
   return spans.some(({ attributes }) => attributes['whatsapp.synthetic'] === true);
 }
 
+function startOf({ spans }: Trace): number {
+  return Math.min(...spans.map(({ startMs }) => startMs));
+}
+
+/** By the tree rather than the time alone: spans begin at whole ms, so that a child may seem to begin before its parent. */
 function inOrder(spans: readonly ReceivedSpan[]): readonly ReceivedSpan[] {
-  return spans.toSorted((a, b) => a.startMs - b.startMs);
+  const byStart = spans.toSorted((a, b) => a.startMs - b.startMs);
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const ordered = new Set<ReceivedSpan>();
+  const place = (span: ReceivedSpan) => {
+    if (ordered.has(span)) return;
+    ordered.add(span);
+    for (const child of byStart) if (child.parentSpanId === span.spanId) place(child);
+  };
+  // Those whose parent is not here, or still on its way; then what leads in a circle.
+  for (const span of byStart) if (span.parentSpanId === undefined || !ids.has(span.parentSpanId)) place(span);
+  for (const span of byStart) place(span);
+  return [...ordered];
 }
