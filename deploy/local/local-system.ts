@@ -70,8 +70,7 @@ export class LocalSystem implements AsyncDisposable {
   async startProcess(name: ProcessName): Promise<void> {
     this.#stopping.signal.throwIfAborted();
     const settings = this.#settled();
-    if (name === 'prometheus')
-      await preparePrometheus(settings.stateDir, settings.ports.prometheus, scrapedPorts(settings));
+    if (name === 'prometheus') await preparePrometheus(settings.stateDir, settings.ports, scrapedPorts(settings));
     const rootKey = name === 'whatsapp' ? await this.#readRootKey(settings) : undefined;
     this.#stopping.signal.throwIfAborted();
     await this.#process(name).start(toSpec(name, settings, rootKey));

@@ -36,13 +36,14 @@ export function prometheusSpec(env: NodeJS.ProcessEnv, stateDir: string, port: n
 /** Tells Prometheus what to scrape: ports by job. To be awaited before each start. */
 export async function preparePrometheus(
   stateDir: string,
-  port: number,
+  ports: { readonly prometheus: number; readonly traces: number },
   jobs: Readonly<Record<string, number>>,
 ): Promise<void> {
   const targets = Object.entries(jobs).map(([job, jobPort]) => [job, [`127.0.0.1:${jobPort}`]]);
   await writePrometheusFiles({
     folder: prometheusFolder(stateDir),
-    port,
+    port: ports.prometheus,
+    tracesUrl: `http://localhost:${ports.traces}/`,
     targets: Object.fromEntries(targets) as Record<string, string[]>,
     rules: RULE_GROUPS,
     // Whoever looks has just done something and waits for its line.

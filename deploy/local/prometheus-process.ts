@@ -31,16 +31,18 @@ export interface PrometheusOptions {
   readonly rules: readonly RuleGroup[];
   /** A Prometheus duration. */
   readonly scrapeInterval: string;
+  /** Where the traces behind exemplars are shown, if they are. */
+  readonly tracesUrl?: string;
 }
 
 /** Writes configuration, rules and the page of queries that Prometheus reads when it starts. */
 export async function writePrometheusFiles(options: PrometheusOptions): Promise<void> {
-  const { folder, targets, rules, scrapeInterval } = options;
+  const { folder, targets, rules, scrapeInterval, tracesUrl } = options;
   const consoles = consoleFolder(folder);
   makeFolder(consoles);
   await writeFile(join(folder, 'rules.yml'), formatRules(rules));
   await writeFile(configFile(folder), formatConfig(targets, scrapeInterval));
-  await writeFile(join(consoles, QUERIES_PAGE), await formatQueriesPage());
+  await writeFile(join(consoles, QUERIES_PAGE), await formatQueriesPage(tracesUrl));
 }
 
 /**

@@ -15,6 +15,13 @@ test('the page has a link for each panel that Prometheus can draw, and every que
   expect(broken).toEqual([]);
 });
 
+test('graphs whose panels show exemplars show them too, and the page says where their traces are', async () => {
+  const page = await formatQueriesPage('http://localhost:3006/');
+  expect(page).toMatch(/connect_to_emit[^"]*show_exemplars=1/);
+  expect(page).toContain('<a href="http://localhost:3006/">');
+  expect(await formatQueriesPage()).not.toContain('trace_id');
+});
+
 test('the page holds nothing that Prometheus would take for a template', async () => {
   expect(await formatQueriesPage()).not.toContain('{{');
 });

@@ -7,7 +7,11 @@ interface Panel {
   readonly type: string;
   readonly title?: string;
   readonly description?: string;
-  readonly targets?: readonly { readonly expr?: string; readonly datasource?: { readonly type?: string } }[];
+  readonly targets?: readonly {
+    readonly expr?: string;
+    readonly exemplar?: boolean;
+    readonly datasource?: { readonly type?: string };
+  }[];
 }
 
 /** What the macros of Grafana stand for when scrapes are some seconds apart; canary and load tests are shown too. */
@@ -16,8 +20,9 @@ const SUBSTITUTES = { ...EVERYTHING, synthetic: '.*', __rate_interval: '1m', __r
 /**
  * The landing dashboard for somebody without Grafana: a page of Prometheus itself with its questions, its panels, what
  * they mean, and a link that draws each.
+ * @param tracesUrl where traces are shown, if they are
  */
-export async function formatQueriesPage(): Promise<string> {
+export async function formatQueriesPage(tracesUrl?: string): Promise<string> {
   const { title, panels } = JSON.parse(await readFile(LANDING, 'utf8')) as { title: string; panels: readonly Panel[] };
   const body = panels.map((panel) => (panel.type === 'row' ? `<h2>${escape(panel.title ?? '')}</h2>` : toItem(panel)));
   return `<!doctype html>
@@ -32,14 +37,20 @@ export async function formatQueriesPage(): Promise<string> {
 </style>
 <h1>${escape(title)}</h1>
 <p>The panels of the landing dashboard, drawn by Prometheus. Alerts: <a href="/alerts">/alerts</a>.</p>
+${tracesUrl === undefined ? '' : toTracesHint(tracesUrl)}
 ${body.join('\n')}
 </html>
 `;
 }
 
+function toTracesHint(tracesUrl: string): string {
+  const link = `<a href="${escape(tracesUrl)}">${escape(tracesUrl)}</a>`;
+  return `<p>A dot in a graph is one event: click it, and open its <code>trace_id</code> as ${link}traces/&lt;trace_id&gt;.</p>`;
+}
+
 function toItem({ title = '', description = '', targets = [] }: Panel): string {
-  const queries = targets.flatMap(({ expr, datasource }) =>
-    expr === undefined || datasource?.type !== 'prometheus' ? [] : [substitute(expr, SUBSTITUTES)],
+  const queries = targets.flatMap(({ expr, exemplar = false, datasource }) =>
+    expr === undefined || datasource?.type !== 'prometheus' ? [] : [{ expr: substitute(expr, SUBSTITUTES), exemplar }],
   );
   // Panels of traces and logs have no query that Prometheus could draw.
   if (queries.length === 0) return '';
@@ -47,12 +58,13 @@ function toItem({ title = '', description = '', targets = [] }: Panel): string {
 }
 
 /** Prometheus draws each query in a graph of its own, over the last quarter of an hour. */
-function graphUrl(queries: readonly string[]): string {
+function graphUrl(queries: readonly { readonly expr: string; readonly exemplar: boolean }[]): string {
   const parameters = new URLSearchParams();
-  for (const [index, expr] of queries.entries()) {
+  for (const [index, { expr, exemplar }] of queries.entries()) {
     parameters.set(`g${index}.expr`, expr);
     parameters.set(`g${index}.tab`, '0');
     parameters.set(`g${index}.range_input`, '15m');
+    if (exemplar) parameters.set(`g${index}.show_exemplars`, '1');
   }
   return `/graph?${parameters.toString()}`;
 }
