@@ -8,13 +8,8 @@ import type { EventPublisher } from '../publisher.ts';
 import { CredentialsUnreadableError } from '../store/errors.ts';
 import type { SessionRow, SessionStore } from '../store/session-store.ts';
 import type { Address } from './address.ts';
-import type {
-  CompanionDevice,
-  DeviceOwner,
-  SocketListener,
-  WhatsAppClient,
-  WhatsAppSocket,
-} from './companion-device.ts';
+import type { CompanionDevice, DeviceOwner, WhatsAppClient } from './companion-device.ts';
+import { CurrentSocket } from './current-socket.ts';
 import { initialMachine, type Effect, type Input, type Machine } from './machine.ts';
 import { Outbox } from './outbox.ts';
 import type { ReceivedMessage } from './received-message.ts';
@@ -77,15 +72,13 @@ export class Session implements DeviceOwner {
   readonly #outbox: Outbox;
   readonly #record: SessionRecord;
   readonly #measures: SessionMeasures;
+  readonly #socket: CurrentSocket;
   readonly #inputs: Input[] = [];
   readonly #settled = Promise.withResolvers<void>();
   readonly #resolveEnded: (end: SessionEnd) => void;
   #machine: Machine;
   #stateSince = Date.now();
   #device: CompanionDevice | undefined;
-  #socket: WhatsAppSocket | undefined;
-  /** Of the socket that may still speak. */
-  #socketNumber = 0;
   /** Whether the stream has the newest event. */
   #newestStored: Promise<boolean> = Promise.resolve(false);
   #raisingEpoch: Promise<unknown> = Promise.resolve();
@@ -111,6 +104,12 @@ export class Session implements DeviceOwner {
       onDropped: ({ type }, cause) => deps.instruments.publishDropped(this.companyId, type, cause),
     });
     this.#measures = new SessionMeasures(row.companyId, deps.instruments);
+    this.#socket = new CurrentSocket({
+      ...deps,
+      companyId: row.companyId,
+      tell: (input) => this.dispatch(input),
+      onMoved: () => this.#lose(),
+    });
     this.#record = new SessionRecord({
       ...deps,
       companyId: row.companyId,
@@ -193,8 +192,9 @@ export class Session implements DeviceOwner {
    */
   async sendText(to: Address, text: string): Promise<string> {
     const { phase, state } = this.#machine;
-    if (phase !== 'open' || !this.#socket) throw new NotConnectedError(this.companyId, state);
-    return this.#socket.sendText(to, text);
+    const sent = phase === 'open' ? this.#socket.sendText(to, text) : undefined;
+    if (!sent) throw new NotConnectedError(this.companyId, state);
+    return sent;
   }
 
   /** Somebody is there: a session that rests is kept a little longer. */
@@ -286,13 +286,13 @@ export class Session implements DeviceOwner {
         this.#openSocket(effect);
         break;
       case 'close-socket':
-        this.#silenceSocket();
+        void this.#socket.close();
         break;
       case 'request-code':
-        this.#socket?.requestPairingCode(effect.phoneNumber);
+        this.#socket.requestPairingCode(effect.phoneNumber);
         break;
       case 'tell-logout':
-        void this.#socket?.logout();
+        this.#socket.logout();
         break;
       case 'schedule-retry':
         this.#retryTimer = setTimeout(() => this.dispatch({ kind: 'retry-due' }), effect.delayMs);
@@ -310,52 +310,10 @@ export class Session implements DeviceOwner {
   }
 
   #openSocket({ credentials, renewVersion = false }: Extract<Effect, { kind: 'open-socket' }>): void {
-    this.#silenceSocket();
+    if (!this.#device) return;
     this.#measures.socketOpening();
-    if (credentials === 'fresh') this.#device?.renew();
-    this.#socket = this.#device?.open(this.#listen(), { isAwaited: credentials === 'fresh', renewVersion });
-  }
-
-  #listen(): SocketListener {
-    this.#socketNumber += 1;
-    const number = this.#socketNumber;
-    const tell = (input: Input) => {
-      if (number === this.#socketNumber) this.dispatch(input);
-    };
-    return {
-      onQr: (text, ttlMs) => tell({ kind: 'qr', text, ttlMs }),
-      onCode: (text, ttlMs) => tell({ kind: 'code', text, ttlMs }),
-      onCodeFailed: (failure) => tell({ kind: 'code-failed', failure }),
-      onCodeOver: () => tell({ kind: 'code-over' }),
-      onPasskeyDemanded: () => tell({ kind: 'passkey-demanded' }),
-      onNewLogin: (account) => tell({ kind: 'new-login', account }),
-      onOpen: (account) => tell({ kind: 'open', account }),
-      onAccount: (account) => tell({ kind: 'account', account }),
-      onMessage: (message) => {
-        if (number === this.#socketNumber) this.#deps.onMessage(this.companyId, message);
-      },
-      onClose: (reason) => {
-        if (reason === 'replaced') void this.#yieldOr(() => tell({ kind: 'close', reason }));
-        else tell({ kind: 'close', reason });
-      },
-      onOpenFailed: (error) => {
-        this.#deps.instruments.socketFailed(this.companyId, error);
-        tell({ kind: 'close', reason: 'open-failed' });
-      },
-    };
-  }
-
-  /** Replaced by the session's next owner there is nothing to tell: it is not replaced, it has moved. */
-  async #yieldOr(tell: () => void): Promise<void> {
-    if (await this.#deps.isOwner(this.companyId)) tell();
-    else this.#lose();
-  }
-
-  /** What the old socket still says is nobody's concern; it closes in its own time. */
-  #silenceSocket(): void {
-    this.#socketNumber += 1;
-    void this.#socket?.close();
-    this.#socket = undefined;
+    if (credentials === 'fresh') this.#device.renew();
+    this.#socket.open(this.#device, { isAwaited: credentials === 'fresh', renewVersion });
   }
 
   #watchIdleness(afterMs = this.#deps.idleMs): void {
@@ -402,8 +360,7 @@ export class Session implements DeviceOwner {
 
   async #letGo(end: SessionEnd, work: () => Promise<void>): Promise<void> {
     for (const timer of [this.#retryTimer, this.#newsTimer, this.#idleTimer]) clearTimeout(timer);
-    this.#socketNumber += 1;
-    await Promise.all([this.#socket?.close(), work()]);
+    await Promise.all([this.#socket.close(), work()]);
     this.#outbox.stop();
     this.#device?.dispose();
     this.#resolveEnded(end);
