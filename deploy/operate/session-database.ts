@@ -1,7 +1,8 @@
 import { VARIABLES, toConfig } from '../../services/whatsapp/config.ts';
-import { openDatabase, type SqlDatabase } from '../../services/whatsapp/store/database.ts';
+import type { SqlDatabase } from '../../services/whatsapp/store/database.ts';
 import type { Keyring } from '../../services/whatsapp/store/encryption.ts';
 import { loadKeyring } from '../../services/whatsapp/store/load-keyring.ts';
+import { openDatabase } from '../../services/whatsapp/store/open-database.ts';
 import { formatVariables, readEnv } from '../../shared/config/env.ts';
 
 const NAMES = /^(DATABASE_URL|DATA_DIR|CREDENTIALS_KEY.*)$/;

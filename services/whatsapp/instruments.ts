@@ -8,7 +8,6 @@ import type { Exemplar } from '../../shared/telemetry/duration-histogram.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
 import { Throttle } from '../../shared/telemetry/throttle.ts';
-import type { PublishTimings } from './publisher.ts';
 import { maskPhoneNumber } from './session/account.ts';
 import { CLOSE_REASONS, type CloseReason } from './session/close-reason.ts';
 import type { CodeFailure } from './session/machine.ts';
@@ -19,6 +18,14 @@ const RETRY_LOG_PERIOD_MS = 10_000;
 
 /** How a session came to be open: with a QR, with a pairing code, or with credentials it already had. */
 export type OpenKind = 'qr' | 'pairing_code' | 'resume';
+
+/** How long the two stages of a publish took, in seconds. */
+export interface PublishTimings {
+  /** From WhatsApp's report to the first attempt to publish. */
+  readonly prepareS: number;
+  /** From there to the stream's acknowledgement, retries included. */
+  readonly publishS: number;
+}
 
 /** One method per thing that happens: its log line and its metrics together, so that they cannot drift. */
 export class Instruments {

@@ -5,10 +5,11 @@ import { parseCompanyId } from '../../shared/contract/company-id.ts';
 import { startPostgres, type Postgres } from '../../test/harness/postgres.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 import { Lease, type LeaseOptions } from './lease.ts';
-import { openDatabase, type SqlDatabase } from './store/database.ts';
+import type { SqlDatabase } from './store/database.ts';
 import { Keyring } from './store/encryption.ts';
 import { LeaseStore } from './store/lease-store.ts';
 import { migrate } from './store/migrate.ts';
+import { openDatabase } from './store/open-database.ts';
 import { SessionStore } from './store/session-store.ts';
 
 const salon = parseCompanyId('962302');

@@ -18,14 +18,6 @@ import { toOrderedEvent, type EventDraft } from './session/session-event.ts';
 const tracer = trace.getTracer('whatsapp');
 const encoder = new TextEncoder();
 
-/** How long the two stages of a publish took, in seconds. */
-export interface PublishTimings {
-  /** From WhatsApp's report to the first attempt to publish. */
-  readonly prepareS: number;
-  /** From there to the stream's acknowledgement, retries included. */
-  readonly publishS: number;
-}
-
 export interface EventPublisherOptions {
   readonly publisher: Pick<ConfirmedPublisher, 'publish'>;
   readonly instruments: Instruments;

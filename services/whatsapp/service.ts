@@ -21,10 +21,11 @@ import { loadClient } from './session/load-client.ts';
 import type { SessionPool } from './session/session-pool.ts';
 import type { SocketTimes } from './session/socket-times.ts';
 import { isBaileysRejection } from './session/stray-rejections.ts';
-import { openDatabase, type SqlDatabase } from './store/database.ts';
+import type { SqlDatabase } from './store/database.ts';
 import type { Keyring } from './store/encryption.ts';
 import { loadKeyring } from './store/load-keyring.ts';
 import { migrate } from './store/migrate.ts';
+import { openDatabase } from './store/open-database.ts';
 import { SessionStore } from './store/session-store.ts';
 
 export interface WhatsAppOverrides extends OwnershipOverrides {

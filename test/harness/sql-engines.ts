@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDatabase, type SqlDatabase } from '../../services/whatsapp/store/database.ts';
+import type { SqlDatabase } from '../../services/whatsapp/store/database.ts';
+import { openDatabase } from '../../services/whatsapp/store/open-database.ts';
 import { startPostgres } from './postgres.ts';
 
 /** A database that a test file owns; both engines run the same suites. */

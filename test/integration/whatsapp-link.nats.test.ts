@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDatabase } from '../../services/whatsapp/store/database.ts';
+import { openDatabase } from '../../services/whatsapp/store/open-database.ts';
 import { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import { askJetStream } from '../../shared/bus/jetstream-api.ts';
 import { storeEvent } from '../../shared/bus/store-event.ts';

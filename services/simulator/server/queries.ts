@@ -1,10 +1,24 @@
 import { parseAddress } from '../people/address.ts';
-import { jidOf } from '../people/stored-state.ts';
+import type { Directory } from '../people/directory.ts';
+import { jidOf, type Device } from '../people/stored-state.ts';
 import { childOf, childrenOf, errorOf, node, resultOf, type BinaryNode } from '../protocol/node.ts';
+import type { SignalDesk } from '../signal/signal-desk.ts';
 import type { Bundle } from '../signal/signal-session.ts';
 import { readSignedPreKey, readUploadedKeys } from './prekey-upload.ts';
-import type { Session } from './session.ts';
 import { answerUsync } from './usync.ts';
+
+/** Whose queries are answered: a device that is logged in. */
+interface Asker {
+  /** As it is stored now, or `undefined` once it is unlinked. */
+  readonly device: Device | undefined;
+  readonly directory: Directory;
+  readonly signals: SignalDesk;
+  /** The other devices that are connected. */
+  readonly sessions: { of(jid: string): { tellPreKeyCount(): void } | undefined };
+  announceBacklog(): void;
+  becomeOpen(): Promise<void>;
+  unlink(by: 'device'): Promise<void>;
+}
 
 interface Answer {
   readonly reply: BinaryNode;
@@ -13,7 +27,7 @@ interface Answer {
 }
 
 /** Answers one query; a ProtocolError becomes error 406 for the client and a counted rejection. */
-type QueryHandler = (query: BinaryNode, session: Session) => Answer | Promise<Answer>;
+type QueryHandler = (query: BinaryNode, session: Asker) => Answer | Promise<Answer>;
 
 /** `<type> <namespace> <first child>`: what tells queries apart. */
 export function queryName(query: BinaryNode): string {
@@ -70,14 +84,14 @@ const PRIVACY = Object.entries({
   messages: 'all',
 }).map(([name, value]) => node('category', { name, value }));
 
-async function uploadPreKeys(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
+async function uploadPreKeys(query: BinaryNode, { device, directory }: Asker): Promise<Answer> {
   if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
   const upload = readUploadedKeys(query, device.identityKey);
   await directory.updateDevice(jidOf(device), { ...upload, preKeys: device.preKeys.add(upload.preKeys) });
   return { reply: resultOf(query) };
 }
 
-async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Session): Promise<Answer> {
+async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Asker): Promise<Answer> {
   if (!device) return { reply: errorOf(query, 401, 'not-authorized') };
   const signedPreKey = readSignedPreKey(childOf(childOf(query, 'rotate'), 'skey'), device.identityKey);
   await directory.updateDevice(jidOf(device), { signedPreKey });
@@ -85,7 +99,7 @@ async function rotateSignedPreKey(query: BinaryNode, { device, directory }: Sess
 }
 
 /** What the server holds of the device's keys, for the device to compare. */
-function digestKeys(query: BinaryNode, session: Session): Answer {
+function digestKeys(query: BinaryNode, session: Asker): Answer {
   const { device } = session;
   if (!device || device.preKeys.count === 0) return { reply: errorOf(query, 404, 'item-not-found') };
   const registration = Buffer.alloc(4);
@@ -111,14 +125,14 @@ function syncAppState(query: BinaryNode): Answer {
 const FEW_PREKEYS = 10;
 
 /** Public keys of phones and devices, for new sessions with them. */
-async function handOutKeys(query: BinaryNode, session: Session): Promise<Answer> {
+async function handOutKeys(query: BinaryNode, session: Asker): Promise<Answer> {
   const asked = childrenOf(childOf(query, 'key')).map(({ attrs }) => attrs['jid'] ?? '');
   const users: BinaryNode[] = [];
   for (const jid of asked) users.push(await keysOf(jid, session));
   return { reply: resultOf(query, [node('list', {}, users)]) };
 }
 
-async function keysOf(jid: string, { directory, signals, sessions }: Session): Promise<BinaryNode> {
+async function keysOf(jid: string, { directory, signals, sessions }: Asker): Promise<BinaryNode> {
   const address = parseAddress(jid);
   const phone = address && directory.phoneOf(address);
   const device = address && directory.deviceOf(address);

@@ -4,6 +4,8 @@ import {
   type AuthenticationCreds,
   type UserFacingSocketConfig,
 } from '@whiskeysockets/baileys';
+import type { Logger } from '../../../shared/telemetry/logger.ts';
+import type { WhatsAppConfig } from '../config.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import { toAccount, type Account } from './account.ts';
 import { CredsSaver, readLinkedCreds, signalKeyStore } from './baileys-auth.ts';
@@ -18,13 +20,21 @@ import type {
   WhatsAppClient,
   WhatsAppSocket,
 } from './companion-device.ts';
-import type { ClientOptions } from './load-client.ts';
 import { OpeningGate } from './opening-gate.ts';
 import { QueuedSocket } from './queued-socket.ts';
 import { SOCKET_TIMES, type SocketTimes } from './socket-times.ts';
 
 /** Sockets that are being opened at the same time: each costs up to 0.3 s of this process and some round trips. */
 const OPENING_PLACES = 16;
+
+export interface ClientOptions {
+  readonly config: WhatsAppConfig['whatsapp'];
+  readonly logger: Logger;
+  /** In place of the service's own. */
+  readonly times?: Partial<SocketTimes> | undefined;
+  /** Where the newest version of WhatsApp Web is told; beside the WebSocket when absent. */
+  readonly versionUrl?: URL | undefined;
+}
 
 /** What all devices of this process share. */
 interface Shared {

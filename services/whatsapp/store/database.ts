@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import { openPostgres } from './postgres-database.ts';
-
 /** What both engines accept as a parameter. Arrays need a cast in the SQL (`$1::text[]`, `$2::bytea[]`). */
 export type SqlValue = string | number | boolean | null | Uint8Array | readonly string[] | readonly Uint8Array[];
 
@@ -26,17 +23,4 @@ export interface DatabaseOptions {
   readonly maxConnections?: number | undefined;
   /** A pooled connection died while nobody used it; the pool replaces it. */
   readonly onConnectionLost?: ((error: Error) => void) | undefined;
-}
-
-/**
- * Opens the database and answers once it takes statements.
- * @throws DatabaseUnavailableError when PostgreSQL does not answer.
- * @throws DatabaseLockedError when another process has the embedded folder open.
- * @throws DatabaseOpenError when the embedded folder is damaged.
- */
-export async function openDatabase(options: DatabaseOptions): Promise<SqlDatabase> {
-  if (options.databaseUrl) return openPostgres({ ...options, databaseUrl: options.databaseUrl });
-  // Loaded on demand: a replica on PostgreSQL does not pay for a WebAssembly engine.
-  const { openPglite } = await import('./pglite-database.ts');
-  return openPglite(join(options.dataDir, 'pglite'));
 }

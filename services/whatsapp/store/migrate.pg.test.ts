@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startPostgres, type Postgres } from '../../../test/harness/postgres.ts';
 import { SQL_ENGINES, type SqlEngine } from '../../../test/harness/sql-engines.ts';
-import { openDatabase, type SqlDatabase } from './database.ts';
+import type { SqlDatabase } from './database.ts';
 import { Keyring } from './encryption.ts';
 import { migrate, type Migration } from './migrate.ts';
+import { openDatabase } from './open-database.ts';
 
 const keyring = new Keyring({ current: randomBytes(32) });
 const OURS = ['whatsapp_auth', 'whatsapp_keys', 'whatsapp_migrations', 'whatsapp_replicas', 'whatsapp_sessions'];

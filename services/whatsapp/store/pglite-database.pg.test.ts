@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../test/harness/wait-for.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase } from './open-database.ts';
 
-const DATABASE_MODULE = new URL('./database.ts', import.meta.url).href;
+const DATABASE_MODULE = new URL('./open-database.ts', import.meta.url).href;
 const children: ChildProcess[] = [];
 let dataDir: string;
 

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseCompanyId } from '../../../shared/contract/company-id.ts';
 import { startPostgres, type Postgres } from '../../../test/harness/postgres.ts';
 import { waitFor } from '../../../test/harness/wait-for.ts';
-import { openDatabase, type SqlDatabase } from './database.ts';
+import type { SqlDatabase } from './database.ts';
 import { Keyring } from './encryption.ts';
 import type { DatabaseUnavailableError } from './errors.ts';
 import { migrate } from './migrate.ts';
+import { openDatabase } from './open-database.ts';
 import { SessionStore } from './session-store.ts';
 
 const salon = parseCompanyId('962302');
