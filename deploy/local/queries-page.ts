@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { EVERYTHING, substitute } from '../../grafana/substitute.ts';
+import { buckets } from '../../shared/contract/series.ts';
 
 const LANDING = new URL('../../grafana/generated/broker-connect.json', import.meta.url);
 
@@ -36,16 +37,20 @@ export async function formatQueriesPage(tracesUrl?: string): Promise<string> {
   a { color: #0b63c5; }
 </style>
 <h1>${escape(title)}</h1>
-<p>The panels of the landing dashboard, drawn by Prometheus. Alerts: <a href="/alerts">/alerts</a>.</p>
+<p>The panels of the landing dashboard, drawn by Prometheus; the first one lists its alerts.</p>
 ${tracesUrl === undefined ? '' : toTracesHint(tracesUrl)}
 ${body.join('\n')}
 </html>
 `;
 }
 
+/** Not every Prometheus draws exemplars: Debian's has the old pages alone, but each answers which ones it has. */
 function toTracesHint(tracesUrl: string): string {
-  const link = `<a href="${escape(tracesUrl)}">${escape(tracesUrl)}</a>`;
-  return `<p>A dot in a graph is one event: click it, and open its <code>trace_id</code> as ${link}traces/&lt;trace_id&gt;.</p>`;
+  const sli = buckets('whatsapp_connect_to_emit_duration_seconds', { synthetic: 'false' });
+  const exemplars = `/api/v1/query_exemplars?${new URLSearchParams({ query: sli }).toString()}`;
+  const traces = `<a href="${escape(tracesUrl)}">${escape(tracesUrl)}</a>`;
+  return `<p>Single events behind the numbers: <a href="${escape(exemplars)}">exemplars</a>, which newer versions also draw as dots.
+A <code>trace_id</code> opens as ${traces}traces/&lt;trace_id&gt;.</p>`;
 }
 
 function toItem({ title = '', description = '', targets = [] }: Panel): string {
