@@ -183,11 +183,12 @@ describe('a WebSocket that does not open is', () => {
 
 test('claimed prekeys are filled up: all of them at none, five at five, none above', async () => {
   const auth = await whatsApp.link();
-  await whatsApp.logIn(auth);
+  await (await whatsApp.logIn(auth)).caughtUp();
   const uploads: number[] = [];
   for (const left of [6, 5, 0]) {
     const before = auth.creds.nextPreKeyId;
     const client = await whatsApp.logIn(auth, { query: `?scenario=prekeys-claimed&left=${left}` });
+    await client.caughtUp();
     uploads.push(auth.creds.nextPreKeyId - before);
     await client[Symbol.asyncDispose]();
   }

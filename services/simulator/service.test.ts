@@ -105,12 +105,12 @@ describe('an unmodified Baileys', () => {
 
   test('logs in after a restart of the simulator on the same folder, without a scan', async () => {
     const auth = await link();
-    await logIn(auth);
+    await (await logIn(auth)).caughtUp();
     const rootKey = simulator.rootKey;
     await restart();
     expect(simulator.rootKey).toEqual(rootKey);
     const prekeys = auth.creds.nextPreKeyId;
-    await logIn(auth);
+    await (await logIn(auth)).caughtUp();
     expect(auth.creds.nextPreKeyId).toBe(prekeys);
   });
 

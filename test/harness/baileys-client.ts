@@ -104,6 +104,13 @@ export class BaileysClient implements AsyncDisposable {
     if (!this.isOpen) throw new Error(`closed with ${(await this.closed()).status}`);
   }
 
+  /** Resolves when what Baileys held back at a login, changed credentials too, is told: once the device has its backlog. */
+  async caughtUp(): Promise<void> {
+    const isOver = () =>
+      this.#updates.some(({ receivedPendingNotifications }) => receivedPendingNotifications === true);
+    await waitFor(isOver, { what: 'the backlog to be over' });
+  }
+
   /** How the connection ended: Baileys' status code, its message, and the reason the server named. */
   async closed(): Promise<{ readonly status: number; readonly message: string; readonly detail: string }> {
     const ending = await waitFor(() => this.#ending(), { what: 'close' });
