@@ -70,7 +70,9 @@ export class Room {
 
   /** The browsers that acknowledge final states. */
   listAcknowledging(): readonly Viewer[] {
-    return [...this.#viewers.keys()].filter(({ acknowledges }) => acknowledges);
+    const acknowledging: Viewer[] = [];
+    for (const viewer of this.#viewers.keys()) if (viewer.acknowledges) acknowledging.push(viewer);
+    return acknowledging;
   }
 
   /** The stream is another one: positions say nothing about what comes next, here and in what clients have seen. */

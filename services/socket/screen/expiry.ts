@@ -43,7 +43,10 @@ export function storedExpiry(event: SessionEvent, { nowMs, wallMs, offsetMs }: S
 export const EXPIRED: Expiry = { qrUntilMs: -Infinity, codeUntilMs: -Infinity };
 
 /** The next moment after `nowMs` at which something on the page expires, or `undefined`. */
-export function nextExpiryMs({ qrUntilMs, codeUntilMs }: Expiry, nowMs: number): number | undefined {
-  const ahead = [qrUntilMs, codeUntilMs].filter((until) => until !== undefined && until > nowMs);
-  return ahead.length === 0 ? undefined : Math.min(...(ahead as number[]));
+export function nextExpiryMs(
+  { qrUntilMs = -Infinity, codeUntilMs = -Infinity }: Expiry,
+  nowMs: number,
+): number | undefined {
+  const next = Math.min(qrUntilMs > nowMs ? qrUntilMs : Infinity, codeUntilMs > nowMs ? codeUntilMs : Infinity);
+  return next === Infinity ? undefined : next;
 }

@@ -23,7 +23,8 @@ export interface ShownState {
 /** The state's place in the company's order as browsers keep it; `undefined` for an event published by hand. */
 export function seenPositionOf({ event, stream }: ShownState): SeenPosition | undefined {
   const position = positionOf(event);
-  return position && stream !== undefined ? { ...position, stream } : position;
+  if (position === undefined || stream === undefined) return position;
+  return { epoch: position.epoch, seq: position.seq, stream };
 }
 
 /** One Socket.IO emit: the event's name and its only argument. */
