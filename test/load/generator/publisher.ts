@@ -4,7 +4,7 @@ import { LoadPlan, loadCompany, type PlanOptions } from '../plan.ts';
 import { block, sharedMs, type Origin } from './clock.ts';
 import { encode, latencyHistogram, LatencySeries, recordMs } from './latencies.ts';
 import { toOutgoing, type OutgoingEvent } from './outgoing.ts';
-import { takePriority } from './priority.ts';
+import { takeRealTimePriority } from './priority.ts';
 import { serve } from './remote.ts';
 import { openTransport, type Transport, type TransportOptions } from './transport.ts';
 
@@ -44,7 +44,9 @@ export interface PublisherReport extends PublisherProgress {
 const MAX_BURST = 256;
 /** Longest time that the thread may be blocked, in ms: confirmations wait meanwhile. */
 const MAX_BLOCK_MS = 0.5;
-/** The kernel wakes a blocked thread late by up to this, in ms: the rest of a wait is spent looking at the clock. */
+/** A blocked thread is woken so long before the event, in ms: the kernel may be late, and what came in takes its time. */
+const AWAKE_MS = 0.1;
+/** Nothing else is begun so shortly before an event, in ms: the rest of the wait is spent looking at the clock. */
 const SPIN_MS = 0.05;
 /** A timer is late by up to this, in ms. */
 const TIMER_ERROR_MS = 2.5;
@@ -125,20 +127,21 @@ class Publisher {
     return { company, seq, dueMs, outgoing: toOutgoing(loadCompany(company), { epoch: this.#job.epoch, seq }, at) };
   }
 
-  /** Answers whether there was a wait. What came in is looked at meanwhile. */
+  /** Answers whether what came in was looked at meanwhile. */
   async #waitUntil(atMs: number): Promise<boolean> {
-    let leftMs = atMs - sharedMs();
-    if (leftMs <= 0) return false;
-    do {
-      if (leftMs > TIMER_ERROR_MS) await sleep(leftMs - TIMER_ERROR_MS);
-      else {
-        await nextTurn();
-        leftMs = atMs - sharedMs();
-        if (leftMs > SPIN_MS) block(Math.min(leftMs - SPIN_MS, MAX_BLOCK_MS));
+    let looked = false;
+    for (let leftMs = atMs - sharedMs(); leftMs > 0 && !this.#stopped; leftMs = atMs - sharedMs()) {
+      if (leftMs <= SPIN_MS) continue;
+      looked = true;
+      if (leftMs > TIMER_ERROR_MS) {
+        await sleep(leftMs - TIMER_ERROR_MS);
+        continue;
       }
-      leftMs = atMs - sharedMs();
-    } while (leftMs > 0 && !this.#stopped);
-    return true;
+      await nextTurn();
+      const idleMs = atMs - sharedMs() - AWAKE_MS;
+      if (idleMs > 0) block(Math.min(idleMs, MAX_BLOCK_MS));
+    }
+    return looked;
   }
 
   #send({ company, seq, dueMs, outgoing }: Due, origin: Origin): void {
@@ -222,7 +225,7 @@ let running: Promise<PublisherReport> | undefined;
 export const publisherMethods = {
   /** May be called again for another run over the same connection. */
   prepare: async (job: PublisherJob): Promise<void> => {
-    if (!transport) takePriority();
+    if (!transport) takeRealTimePriority();
     transport ??= await openTransport(job.transport);
     if (job.transport.kind === 'jetstream' && primed < job.plan.companies) {
       await prime(transport, job);
