@@ -124,13 +124,19 @@ test('an event that came while the gateway was down flips the tab that was waiti
 describe('an event that live delivery lost', () => {
   test('is repaired by the next one of any company, because a gap reads all open rooms again', async () => {
     let losing = false;
-    const gateway = await start({ subscribe: lossyFeed(() => losing), laterReadsMs: [] });
+    let lost = 0;
+    const loses = () => {
+      if (losing) lost += 1;
+      return losing;
+    };
+    const gateway = await start({ subscribe: lossyFeed(loses), laterReadsMs: [] });
     const [watched, other] = [await gateway.join(SALON), await gateway.join(1)];
     await gateway.publishEvent(ownerEvent(1, 'starting', { epoch: 1, seq: 1 }));
     await other.showing('starting');
     losing = true;
     await gateway.publishEvent(ownerEvent(SALON, 'connected', { epoch: 1, seq: 1 }));
     await gateway.publishEvent(ownerEvent(1, 'linked', { epoch: 1, seq: 2 }));
+    await waitFor(() => lost === 2, { what: 'two events to be lost' });
     losing = false;
     await gateway.publishEvent(ownerEvent(1, 'connected', { epoch: 1, seq: 3 }));
     await Promise.all([watched.showing('connected'), other.showing('connected')]);
