@@ -25,8 +25,8 @@ export class Room {
   readonly marks = new HighWaterMarks();
   /** Each viewer with the version of the state that it was shown last; 0 for none. */
   readonly #viewers = new Map<Viewer, number>();
-  /** Viewers that came with a position of their own, until the room has passed it. */
-  readonly #ahead = new Set<Viewer>();
+  /** Viewers that came with a position of their own, until the room has passed it; most rooms never have any. */
+  #ahead: Set<Viewer> | undefined;
   #shown: ShownState | undefined;
   #version = 0;
 
@@ -51,12 +51,12 @@ export class Room {
 
   add(viewer: Viewer): void {
     this.#viewers.set(viewer, 0);
-    if (viewer.seen) this.#ahead.add(viewer);
+    if (viewer.seen) (this.#ahead ??= new Set()).add(viewer);
   }
 
   remove(viewer: Viewer): void {
     this.#viewers.delete(viewer);
-    this.#ahead.delete(viewer);
+    this.#ahead?.delete(viewer);
   }
 
   has(viewer: Viewer): boolean {
@@ -78,7 +78,7 @@ export class Room {
   /** The stream is another one: positions say nothing about what comes next, here and in what clients have seen. */
   forgetOrder(): void {
     this.marks.forgetOrder();
-    this.#ahead.clear();
+    this.#ahead = undefined;
   }
 
   /** The room stands at a new state; nobody has been shown it yet. */
@@ -107,9 +107,9 @@ export class Room {
 
   /** Viewers that have already seen a newer state than this one, on another replica or before a restart. */
   aheadOf(position: SeenPosition | undefined): readonly Viewer[] {
-    if (this.#ahead.size === 0 || position === undefined) return [];
+    if (!this.#ahead || position === undefined) return [];
     const ahead = [...this.#ahead].filter(({ seen }) => seen && compareSeen(seen, position) > 0);
-    for (const viewer of this.#ahead) if (!ahead.includes(viewer)) this.#ahead.delete(viewer);
+    this.#ahead = ahead.length > 0 ? new Set(ahead) : undefined;
     return ahead;
   }
 }
