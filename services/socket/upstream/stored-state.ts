@@ -41,6 +41,18 @@ export function hashOfBody(body: Uint8Array): string {
   return hash('sha256', body, 'base64');
 }
 
+interface Read {
+  readonly stored: StoredEvent;
+  readonly decoded: ReturnType<typeof decodeEvent>;
+  /** When the read began. */
+  readonly liveCount: number;
+  readonly reason: RefreshReason;
+}
+
+function isNews({ marks }: Room, { stored, decoded }: Read): boolean {
+  return decoded.ok && marks.isNews(decoded.event, () => hashOfBody(stored.body));
+}
+
 /** Brings rooms to the state that the stream holds. */
 export class StoredState {
   readonly #options: StoredStateOptions;
@@ -63,8 +75,10 @@ export class StoredState {
           this.#catchUp(room);
           break;
         }
-        if (reason === 'audit' && this.#isNews(room, stored)) await sleep(LIVE_DELIVERY_MS);
-        if (this.#apply(room, stored, { liveCount, reason })) break;
+        const decoded = decodeEvent(room.companyId, stored.body);
+        const read = { stored, decoded, liveCount, reason };
+        if (reason === 'audit' && isNews(room, read)) await sleep(LIVE_DELIVERY_MS);
+        if (this.#apply(room, read)) break;
       }
       this.#options.onRead(room);
       return true;
@@ -93,21 +107,15 @@ export class StoredState {
     return room.shown === undefined ? 'newest' : 'stale';
   }
 
-  #isNews(room: Room, { body }: StoredEvent): boolean {
-    const decoded = decodeEvent(room.companyId, body);
-    return decoded.ok && room.marks.isNews(decoded.event, () => hashOfBody(body));
-  }
-
   /** False when a live event overtook the read. */
-  #apply(room: Room, stored: StoredEvent, read: { liveCount: number; reason: RefreshReason }): boolean {
-    const decoded = decodeEvent(room.companyId, stored.body);
+  #apply(room: Room, { stored, decoded, liveCount, reason }: Read): boolean {
     if (!decoded.ok) {
       this.#options.instruments.storedInvalid(room.companyId, decoded.reason);
       this.#catchUp(room);
       return true;
     }
     const { event } = decoded;
-    const verdict = room.marks.judgeStored(event, () => hashOfBody(stored.body), read.liveCount);
+    const verdict = room.marks.judgeStored(event, () => hashOfBody(stored.body), liveCount);
     if (verdict === 'overtaken') return false;
     if (verdict === 'newest') this.#move(room, event);
     if (verdict === 'shown') this.#revive(room, event);
@@ -115,7 +123,7 @@ export class StoredState {
       const { companyId, size: roomSize } = room;
       traceDelivery({ companyId, event, roomSize, header: (name) => stored.header(name) }, (exemplar) => {
         const caughtUp = this.#catchUp(room);
-        this.#options.instruments.repaired(event, { reason: read.reason, missed: caughtUp.missed.length, exemplar });
+        this.#options.instruments.repaired(event, { reason, missed: caughtUp.missed.length, exemplar });
       });
     } else {
       this.#catchUp(room);
