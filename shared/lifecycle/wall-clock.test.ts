@@ -24,6 +24,19 @@ test('a reading late in a tick is made up for by an early one', () => {
   expect(clock.nowMicros()).toBe((start + 2.9) * 1000);
 });
 
+test('a pause of the process between two readings does not set it back', () => {
+  let [wall, monotonic, pauseMs] = [1_764_870_000_000, 500, 0];
+  const wallMs = () => {
+    const read = wall;
+    [wall, monotonic] = [wall + pauseMs, monotonic + pauseMs];
+    return read;
+  };
+  const clock = new WallClock({ wallMs, monotonicMs: () => monotonic });
+  pauseMs = 50;
+  expect(clock.nowMicros()).toBe(1_764_870_000_050_000);
+  expect(clock.nowMicros()).toBe(1_764_870_000_100_000);
+});
+
 test.each([3_600_000, -3_600_000, 3])('a wall clock corrected by %i ms is followed', (correction) => {
   let [wall, monotonic] = [1_764_870_000_000, 500];
   const clock = new WallClock({ wallMs: () => wall, monotonicMs: () => monotonic });

@@ -26,12 +26,14 @@ export class WallClock {
   /** µs since the epoch. */
   nowMicros(): number {
     const { wallMs, monotonicMs } = this.#sources;
+    const before = monotonicMs();
     const wall = wallMs();
     const elapsed = monotonicMs();
     // Cut to whole ms and read first, the wall clock is never ahead: the highest anchor is the most exact one, to a few
     // readings. An anchor that stayed 1 ms behind would make the latency between two processes of one host negative.
-    const anchor = wall - elapsed;
-    if (anchor > this.#anchorMs || anchor < this.#anchorMs - MAX_DRIFT_MS) this.#anchorMs = anchor;
+    // Only what no pause of the process explains sets it back.
+    const isAhead = wall - elapsed > this.#anchorMs;
+    if (isAhead || wall - before < this.#anchorMs - MAX_DRIFT_MS) this.#anchorMs = wall - elapsed;
     return Math.round((this.#anchorMs + elapsed) * 1000);
   }
 }

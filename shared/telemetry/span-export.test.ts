@@ -1,6 +1,12 @@
-import { SpanKind, TraceFlags, trace } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
-import { AlwaysOffSampler, AlwaysOnSampler, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace';
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  TracerProvider,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace';
 import { describe, expect, test } from 'vitest';
 import { createLogger } from './logger.ts';
 import { lostSpanCount } from './lost-spans.ts';
@@ -38,6 +44,33 @@ describe('the export of spans', () => {
     expect(received).toEqual([3]);
     expect(lostSpanCount()).toBe(lostBefore);
     expect(lines).toEqual([]);
+  });
+
+  test('begins spans to the µs, none before its parent, and leaves a given start as it is', async () => {
+    const spans: ReadableSpan[] = [];
+    const exporter: SpanExporter = {
+      export(batch, done) {
+        spans.push(...batch);
+        done({ code: ExportResultCode.SUCCESS });
+      },
+      shutdown: () => Promise.resolve(),
+    };
+    const processor = exportSpans(exporter, createLogger({ name: 'test', level: 'warn' }));
+    const provider = new TracerProvider({ sampler: new AlwaysOnSampler(), spanProcessors: [processor] });
+    const tracer = provider.getTracer('test');
+    tracer.startSpan('given', { startTime: 1_764_870_000_000 }).end(1_764_870_000_001);
+    for (let depth = 0, parent = ROOT_CONTEXT; depth < 100; depth += 1) {
+      const span = tracer.startSpan('chain', {}, parent);
+      parent = trace.setSpan(parent, span);
+      span.end();
+    }
+    await provider.forceFlush();
+    const [given, ...chain] = spans.map(({ startTime: [seconds, nanos] }) => seconds * 1e6 + nanos / 1000);
+    expect(given).toBe(1_764_870_000_000_000);
+    expect(spans[0]?.endTime).toEqual([1_764_870_000, 1_000_000]);
+    expect(chain).toHaveLength(100);
+    expect(chain).toEqual(chain.toSorted((a, b) => a - b));
+    expect(chain.some((us) => us % 1000 !== 0)).toBe(true);
   });
 
   test('counts what the receiver refuses, and says so once', async () => {

@@ -1,12 +1,15 @@
-import { TraceFlags } from '@opentelemetry/api';
+import { TraceFlags, type HrTime } from '@opentelemetry/api';
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace';
+import { WallClock } from '../lifecycle/wall-clock.ts';
 import type { Logger } from './logger.ts';
 import { addLostSpans } from './lost-spans.ts';
 
 /** Sampled spans that wait for their export; beyond it they are dropped and counted. */
 const MAX_QUEUED_SPANS = 2048;
 const LOG_PERIOD_MS = 60_000;
+/** A ms is cut off at most; the rest is what passes until the span is known here. */
+const MAX_CUT_US = 2000;
 
 /**
  * Sends sampled spans in batches. What the receiver does not take, and what does not fit into the queue while it is
@@ -14,6 +17,7 @@ const LOG_PERIOD_MS = 60_000;
  */
 export function exportSpans(exporter: SpanExporter, logger: Logger): SpanProcessor {
   const losses = new Losses(logger);
+  const clock = new WallClock();
   let queued = 0;
   const counting: SpanExporter = {
     export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
@@ -27,7 +31,10 @@ export function exportSpans(exporter: SpanExporter, logger: Logger): SpanProcess
   };
   const batches = new BatchSpanProcessor({ exporter: counting, maxQueueSize: MAX_QUEUED_SPANS });
   return {
-    onStart: (span, parent) => batches.onStart(span, parent),
+    onStart(span, parent) {
+      Object.assign(span, { startTime: exactly(span.startTime, clock.nowMicros()) });
+      batches.onStart(span, parent);
+    },
     onEnd(span) {
       if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
       if (queued >= MAX_QUEUED_SPANS) {
@@ -35,11 +42,25 @@ export function exportSpans(exporter: SpanExporter, logger: Logger): SpanProcess
         return;
       }
       queued += 1;
+      Object.assign(span, { endTime: exactly(span.endTime, clock.nowMicros()) });
       batches.onEnd(span);
     },
     forceFlush: () => batches.forceFlush(),
     shutdown: () => batches.shutdown(),
   };
+}
+
+const NANOS_PER_MS = 1e6;
+
+/**
+ * The SDK begins spans at a whole ms of the wall clock, and ends at one those whose start it was given: a child seems to
+ * begin before its parent, by as much as the way through the broker takes. Any other time is left as it is.
+ */
+function exactly(time: HrTime, nowUs: number): HrTime {
+  const [seconds, nanos] = time;
+  const cutUs = nowUs - (seconds * 1e6 + nanos / 1000);
+  const isCut = nanos % NANOS_PER_MS === 0 && cutUs >= 0 && cutUs <= MAX_CUT_US;
+  return isCut ? [Math.floor(nowUs / 1e6), (nowUs % 1e6) * 1000] : time;
 }
 
 class Losses {

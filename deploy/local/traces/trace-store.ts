@@ -65,7 +65,7 @@ function startOf({ spans }: Trace): number {
   return Math.min(...spans.map(({ startMs }) => startMs));
 }
 
-/** By the tree rather than the time alone: spans begin at whole ms, so that a child may seem to begin before its parent. */
+/** By the tree rather than the time alone: where clocks differ a child may seem to begin before its parent. */
 function inOrder(spans: readonly ReceivedSpan[]): readonly ReceivedSpan[] {
   const byStart = spans.toSorted((a, b) => a.startMs - b.startMs);
   const ids = new Set(spans.map(({ spanId }) => spanId));
