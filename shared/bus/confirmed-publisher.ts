@@ -11,7 +11,7 @@ import { isServerError, ServerError } from './jetstream-api.ts';
 import { toHeaders } from './message-headers.ts';
 import { attemptPublish, type Publication, type PublishOutcome, type SubjectEnd } from './publish-attempt.ts';
 import { PublisherStoppedError, PublishQueueFullError, PublishRefusedError } from './publisher-errors.ts';
-import { ensureStreams, type StreamOptions } from './streams.ts';
+import { recreateStreams, type StreamOptions } from './streams.ts';
 
 export interface PublishRetry {
   readonly companyId: CompanyId;
@@ -189,7 +189,7 @@ export class ConfirmedPublisher implements AsyncDisposable {
 
   /** Nobody takes the events: the stream is gone, or has no leader yet. One try for all companies that wait. */
   async #ensureStreams(): Promise<void> {
-    this.#ensuring ??= ensureStreams(this.#bus, { ...this.#options.streams, timeoutMs: 0 }).finally(() => {
+    this.#ensuring ??= recreateStreams(this.#bus, { ...this.#options.streams, timeoutMs: 0 }).finally(() => {
       this.#ensuring = undefined;
     });
     try {

@@ -10,7 +10,7 @@ import { isServerError, parseAnswer, ServerError } from './jetstream-api.ts';
 import { toHeaders } from './message-headers.ts';
 import { PublisherStoppedError, PublishQueueFullError, PublishRefusedError } from './publisher-errors.ts';
 import { request } from './request.ts';
-import { ensureStreams, type StreamOptions } from './streams.ts';
+import { recreateStreams, type StreamOptions } from './streams.ts';
 
 export interface ChatMessage {
   /** `Nats-Msg-Id`: a repetition within the stream's duplicate window is not stored twice. */
@@ -123,7 +123,7 @@ export class MessagePublisher implements AsyncDisposable {
   async #beforeRetry(failure: BusError, attempt: number): Promise<void> {
     if (failure.code === 'BUS_NO_RESPONDERS' || isServerError(failure, ServerError.streamNotFound)) {
       // Not yet, then: the next attempt finds out.
-      await ensureStreams(this.#bus, { ...this.#options.streams, timeoutMs: 0 }).catch(() => undefined);
+      await recreateStreams(this.#bus, { ...this.#options.streams, timeoutMs: 0 }).catch(() => undefined);
     }
     // Its rejection is the stop, which the caller checks.
     const wait = backoffMs(attempt, this.#options.backoff);

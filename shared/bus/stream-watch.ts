@@ -1,7 +1,7 @@
 import { EVENTS_STREAM } from '../contract/subjects.ts';
 import { toBusError, type BusError } from './bus-error.ts';
 import type { BusConnection } from './connection.ts';
-import { ensureStreams, readStreamCreation, StreamIncompatibleError, type StreamOptions } from './streams.ts';
+import { readStreamCreation, recreateStreams, StreamIncompatibleError, type StreamOptions } from './streams.ts';
 
 export interface StreamWatchOptions {
   /** How the streams are created when they are gone. */
@@ -34,7 +34,7 @@ export function watchStream(bus: BusConnection, options: StreamWatchOptions): St
   let stopped = false;
   const look = async (): Promise<void> => {
     const found = await readStreamCreation(bus, EVENTS_STREAM);
-    if (found === undefined) await ensureStreams(bus, { ...streams, timeoutMs: 0 });
+    if (found === undefined) await recreateStreams(bus, { ...streams, timeoutMs: 0 });
     const created = found ?? (await readStreamCreation(bus, EVENTS_STREAM));
     if (created === undefined || stopped) return;
     if (created === known) return;

@@ -2,13 +2,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectBus, testCompany, testEvent, type WatchedBus } from '../../test/harness/bus.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
+import type { CompanyId } from '../contract/company-id.ts';
 import { EVENTS_STREAM, MESSAGES_STREAM } from '../contract/subjects.ts';
 import { ConfirmedPublisher } from './confirmed-publisher.ts';
 import { askJetStream } from './jetstream-api.ts';
 import { readLastEvent } from './last-event.ts';
+import { storeEvent } from './store-event.ts';
 import { eventsStream, messagesStream } from './stream-config.ts';
 import { watchStream, type StreamWatchOptions } from './stream-watch.ts';
-import { ensureStreams } from './streams.ts';
+import { ensureStreams, readStreamCreation, recreateStreams } from './streams.ts';
 
 const owner = { replicas: 1, mayChange: true } as const;
 const guest = { replicas: 1, mayChange: false } as const;
@@ -43,6 +45,23 @@ describe('ensuring the streams', () => {
     await Promise.all(services.map(({ bus }, index) => ensureStreams(bus, index % 2 ? owner : guest)));
     await Promise.all(services.map(({ bus }) => ensureStreams(bus, guest)));
     expect(await configOf(EVENTS_STREAM)).toMatchObject({ max_msgs_per_subject: 64 });
+  });
+
+  test('again after a loss waits until the deletion is over, so that what is acknowledged then is kept', async () => {
+    const { bus } = connection;
+    const { bus: other } = stack.use(await connectBus(server));
+    await ensureStreams(bus, guest);
+    const companies = Array.from({ length: 100 }, (_, number) => testCompany(number));
+    const store = (companyId: CompanyId) => storeEvent(bus, companyId, Buffer.from('an event'), 5000);
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(companies.map(store));
+      const deleted = askJetStream(bus, `STREAM.DELETE.${EVENTS_STREAM}`);
+      while ((await readStreamCreation(other, EVENTS_STREAM)) !== undefined);
+      await recreateStreams(other, guest);
+      await deleted;
+      expect(await store(testCompany(1))).toBe(1);
+      expect(await readLastEvent(bus, testCompany(1))).toMatchObject({ streamSeq: 1 });
+    }
   });
 
   test('refuses an incompatible stream with every field that differs', async () => {

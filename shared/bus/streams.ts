@@ -48,12 +48,32 @@ const RETRY = { baseMs: 100, maxMs: 2_000 };
  * @throws StreamIncompatibleError for an existing stream that differs and may not or cannot be changed.
  * @throws BusError when JetStream does not answer within `timeoutMs`, or refuses to create a stream.
  */
-export async function ensureStreams(bus: BusConnection, options: StreamOptions): Promise<void> {
+export function ensureStreams(bus: BusConnection, options: StreamOptions): Promise<void> {
+  return ensureAll(bus, options, 0);
+}
+
+/** Longer than a server takes to remove the files of a stream, in ms: those of small ones are gone after 20. */
+const DELETION_MS = 1_000;
+
+/**
+ * As `ensureStreams`, for streams that were there before. nats-server (seen on 2.9.10) calls a stream missing while it is
+ * still removing its files: one created in that moment loses its own with them, and then acknowledges what it does not
+ * keep, or answers nothing. So this waits until a deletion under way is over before it creates anything.
+ * @throws as `ensureStreams`.
+ */
+export function recreateStreams(bus: BusConnection, options: StreamOptions): Promise<void> {
+  return ensureAll(bus, options, DELETION_MS);
+}
+
+async function ensureAll(bus: BusConnection, options: StreamOptions, settleMs: number): Promise<void> {
   const { replicas, timeoutMs = 30_000, signal } = options;
   const end = performance.now() + timeoutMs;
   for (const want of [eventsStream(replicas), messagesStream(replicas)]) {
     for (let attempt = 0; ; attempt += 1) {
       try {
+        if (settleMs > 0 && !(await readStream(bus, want.name))) {
+          await sleep(settleMs, undefined, { ...(signal && { signal }) });
+        }
         await ensureStream(bus, want, options.mayChange);
         break;
       } catch (error) {

@@ -3,7 +3,7 @@ import { subscribeEvents, type EventSubscription } from '../../../shared/bus/eve
 import { readLastEvent } from '../../../shared/bus/last-event.ts';
 import { onLeaseSignal } from '../../../shared/bus/lease-signal.ts';
 import { watchStream } from '../../../shared/bus/stream-watch.ts';
-import { ensureStreams, type StreamOptions } from '../../../shared/bus/streams.ts';
+import { recreateStreams, type StreamOptions } from '../../../shared/bus/streams.ts';
 import type { CommandReply } from '../../../shared/contract/commands.ts';
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import type { PhoneNumber } from '../../../shared/contract/phone-number.ts';
@@ -90,7 +90,7 @@ export function createFeed(stack: AsyncDisposableStack, parts: FeedParts): Feed 
     onUnknownAge: recover,
   });
   const commands: SessionCommands = stack.use(createCommands(parts, storedState));
-  const repairStream = () => ensureStreams(bus, { ...streams, timeoutMs: REPAIR_TIMEOUT_MS });
+  const repairStream = () => recreateStreams(bus, { ...streams, timeoutMs: REPAIR_TIMEOUT_MS });
   const isConnected = () => bus.connected;
   const resync = stack.use(new Resync({ rooms, storedState, instruments, repairStream, auditRoundMs, isConnected }));
   stack.defer(bus.onReconnected(() => resync.request('reconnect')));
