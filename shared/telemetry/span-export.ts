@@ -8,8 +8,8 @@ import { addLostSpans } from './lost-spans.ts';
 /** Sampled spans that wait for their export; beyond it they are dropped and counted. */
 const MAX_QUEUED_SPANS = 2048;
 const LOG_PERIOD_MS = 60_000;
-/** A ms is cut off at most; the rest is what passes until the span is known here. */
-const MAX_CUT_US = 2000;
+/** What may pass until a span that has just begun or ended is known here. */
+const MAX_PAUSE_US = 10e6;
 
 /**
  * Sends sampled spans in batches. What the receiver does not take, and what does not fit into the queue while it is
@@ -51,6 +51,7 @@ export function exportSpans(exporter: SpanExporter, logger: Logger): SpanProcess
 }
 
 const NANOS_PER_MS = 1e6;
+const LAST_US_OF_MS = 999;
 
 /**
  * The SDK begins spans at a whole ms of the wall clock, and ends at one those whose start it was given: a child seems to
@@ -59,8 +60,8 @@ const NANOS_PER_MS = 1e6;
 function exactly(time: HrTime, nowUs: number): HrTime {
   const [seconds, nanos] = time;
   const cutUs = nowUs - (seconds * 1e6 + nanos / 1000);
-  const isCut = nanos % NANOS_PER_MS === 0 && cutUs >= 0 && cutUs <= MAX_CUT_US;
-  return isCut ? [Math.floor(nowUs / 1e6), (nowUs % 1e6) * 1000] : time;
+  if (nanos % NANOS_PER_MS !== 0 || cutUs < 0 || cutUs > MAX_PAUSE_US) return time;
+  return [seconds, nanos + Math.min(cutUs, LAST_US_OF_MS) * 1000];
 }
 
 class Losses {
