@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { MarketplaceSocket } from './marketplace-socket.ts';
 
 /** Nobody asks for anything of it after the join. */
@@ -21,4 +22,9 @@ const FORGOTTEN: MarketplaceSocket['handshake'] = {
 export function forgetHandshake(socket: MarketplaceSocket): void {
   Object.assign(socket.conn, { request: undefined });
   Object.assign(socket, { handshake: FORGOTTEN });
+}
+
+/** The HTTP request that opened the connection; `undefined` once a browser has joined over it. */
+export function requestOf({ conn }: MarketplaceSocket): IncomingMessage | undefined {
+  return conn.request;
 }

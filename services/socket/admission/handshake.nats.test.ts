@@ -140,6 +140,21 @@ describe('a room', () => {
     });
     await waitFor(async () => (await gateway.metric('socketio_rooms')) === 1, { what: 'the first to be in its room' });
   });
+
+  test('that was left is entered again by a new connection when the token came with the request of the old one', async () => {
+    const gateway = await start();
+    const token = await signToken(SALON);
+    const browser = await gateway.join(SALON, { auth: { token: undefined }, query: { token }, reconnectionDelay: 10 });
+    const { engine } = browser.socket.io;
+    engine.send('1/marketplace,');
+    await waitFor(async () => (await gateway.metric('socketio_rooms')) === 0, { what: 'the browser to have left' });
+    engine.send('0/marketplace,');
+    await waitFor(() => browser.socket.io.engine !== engine && browser.socket.connected, { what: 'a new connection' });
+    expect(browser.disconnects).toEqual(['transport close']);
+    expect(await gateway.metric('socketio_rejections_total{reason="token_missing"}')).toBe(1);
+    await gateway.publishEvent(byHand(SALON, 'connected'));
+    await browser.showing('connected');
+  });
 });
 
 test('another namespace is refused', async () => {

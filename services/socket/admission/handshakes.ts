@@ -5,6 +5,7 @@ import type { Rooms } from '../rooms.ts';
 import type { ConnectionInstruments, RejectionCode } from '../telemetry/connection-instruments.ts';
 import type { Admission, AdmissionTicket } from './admission.ts';
 import type { ClientAddresses } from './client-address.ts';
+import { requestOf } from './forget-handshake.ts';
 import type { MarketplaceSocket } from './marketplace-socket.ts';
 import type { Origins } from './origins.ts';
 
@@ -169,7 +170,8 @@ export class Handshakes {
     const { headers, auth } = socket.handshake;
     const inAuth: unknown = auth['token'];
     const token = bearerOf(headers) ?? (typeof inAuth === 'string' ? inAuth : undefined);
-    const legacy = token === undefined ? queryTokenOf(socket.request) : undefined;
+    const request = requestOf(socket);
+    const legacy = token === undefined && request ? queryTokenOf(request) : undefined;
     const identity = await verifier.verify(token ?? legacy);
     if (legacy !== undefined) instruments.legacyToken(identity.companyId);
     if (this.#tickets.get(socket.conn)?.accept(identity) === false) {
@@ -189,8 +191,10 @@ export class Handshakes {
   #refuse(socket: MarketplaceSocket, refusal: ConnectError): ConnectError {
     const { code } = refusal.data;
     this.#options.instruments.rejected(code);
+    // Over a connection that was used before, the token of its request is gone. A new one brings it again.
+    const isForgotten = code === 'TOKEN_MISSING' && !requestOf(socket);
     // A namespace's refusal strands Socket.IO clients for ever; after a lost transport they come back by themselves.
-    if (TEMPORARY.has(code)) socket.conn.close();
+    if (isForgotten || TEMPORARY.has(code)) socket.conn.close();
     return refusal;
   }
 }
