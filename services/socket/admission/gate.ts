@@ -53,7 +53,7 @@ export function openGate(stack: AsyncDisposableStack, http: Server, parts: GateP
   instruments.watch({ rooms: () => rooms.openCount, sockets: () => namespace.sockets.values() });
   const clear = () => {
     handshakes.stop();
-    return sendAway(namespace, limits.drainMs);
+    return sendAway(namespace, { withinMs: limits.drainMs, patienceMs: limits.closeTimeoutMs });
   };
   return { namespace, handshakes, clear };
 }
