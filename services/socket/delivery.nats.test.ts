@@ -10,9 +10,12 @@ import {
   type GatewayUnderTestOptions,
   type TestBrowser,
 } from '../../test/harness/socket-gateway.ts';
+import { TcpProxy } from '../../test/harness/tcp-proxy.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 
 const SALON = 962_302;
+const WEBSOCKETS = 'socketio_connected_clients{transport="websocket"}';
+const SLOW_READERS = 'socketio_disconnections_total{reason="slow_reader"}';
 
 let server: NatsServer;
 let stack: AsyncDisposableStack;
@@ -127,6 +130,19 @@ describe('a final state', () => {
 });
 
 describe('a browser that does not read', () => {
+  async function publishUntilCut(gateway: GatewayUnderTest): Promise<number> {
+    let seq = 0;
+    const publishBatch = async () => {
+      for (let n = 0; n < 100; n += 1) {
+        seq += 1;
+        await gateway.publishEvent(ownerEvent(SALON, 'qr', { epoch: 1, seq }, qrFor(60_000, 'x'.repeat(4096))));
+      }
+      return (await gateway.metric(SLOW_READERS)) === 1;
+    };
+    await waitFor(publishBatch, { what: 'the connection to be cut', timeoutMs: 30_000 });
+    return seq;
+  }
+
   test('is cut off at the bound and counted, and the other tabs of its salon notice nothing', async () => {
     const gateway = await start();
     const other = await gateway.join(SALON);
@@ -135,18 +151,7 @@ describe('a browser that does not read', () => {
     const closed = new Promise((resolve) => {
       deaf.once('close', resolve);
     });
-    const slow = 'socketio_disconnections_total{reason="slow_reader"}';
-    let seq = 0;
-    await waitFor(
-      async () => {
-        for (let n = 0; n < 100; n += 1) {
-          seq += 1;
-          await gateway.publishEvent(ownerEvent(SALON, 'qr', { epoch: 1, seq }, qrFor(60_000, 'x'.repeat(4096))));
-        }
-        return (await gateway.metric(slow)) === 1;
-      },
-      { what: 'the connection to be cut', timeoutMs: 30_000 },
-    );
+    const seq = await publishUntilCut(gateway);
     deaf.resume();
     await closed;
     await gateway.publishEvent(connected(seq + 1));
@@ -154,6 +159,100 @@ describe('a browser that does not read', () => {
     expect(other.disconnects).toEqual([]);
     const shown = other.states.map((state) => state.seq ?? 0);
     expect(shown).toEqual(shown.toSorted((a, b) => a - b));
+  });
+
+  test('is cut off over polling as well, when it asks for nothing any more', async () => {
+    const gateway = await start();
+    const url = `${gateway.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+    const body = `40/marketplace,${JSON.stringify({ token: await signToken(SALON) })}`;
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body });
+    await waitFor(() => gateway.metric('socketio_rooms'), { what: 'the browser to be in its room' });
+    await publishUntilCut(gateway);
+    expect(await gateway.metric('socketio_rooms')).toBe(0);
+    expect((await fetch(`${url}&sid=${sid}`)).status).toBe(400);
+  });
+});
+
+describe('events that come one upon the other', () => {
+  /** Publishes QRs of all lengths that a WebSocket frame writes differently, without a pause, until the condition holds. */
+  async function publishUntil(gateway: GatewayUnderTest, holds: () => boolean): Promise<number> {
+    let seq = 0;
+    const publishBatch = async () => {
+      for (let n = 0; n < 10; n += 1) {
+        seq += 1;
+        const text = `${seq} ${'жы😀"\\ \u2028\ud800'.repeat([0, 3, 300][seq % 3] ?? 0)}`;
+        await gateway.publishEvent(ownerEvent(SALON, 'qr', { epoch: 1, seq }, qrFor(60_000, text)));
+      }
+      return holds();
+    };
+    await waitFor(publishBatch, { what: 'the condition', timeoutMs: 30_000 });
+    seq += 1;
+    await gateway.publishEvent(connected(seq));
+    return seq;
+  }
+
+  /** Every state from the first one on, each once, followed by what says the same to old clients. */
+  function expectComplete({ states, received }: TestBrowser, last: number): void {
+    const first = states[0]?.seq ?? last;
+    expect(states.map(({ seq }) => seq)).toEqual(Array.from({ length: last - first + 1 }, (_, n) => first + n));
+    const qrs = states.flatMap(({ qr }) => (qr ? [{ qr: qr.text, expiresIn: qr.expiresIn }] : []));
+    const names = received.map(({ name }) => name).filter((name) => name !== 'error' && name !== 'gateway-status');
+    expect(names).toEqual([
+      ...qrs.flatMap(() => ['session-state', 'qr-update']),
+      'whatsapp-connected',
+      'session-state',
+    ]);
+    expect(received.flatMap(({ name, payload }) => (name === 'qr-update' ? [payload] : []))).toEqual(qrs);
+  }
+
+  test('reach a browser that goes over from polling to WebSocket meanwhile, and one that never does', async () => {
+    const gateway = await start({ limits: { maxBufferedBytes: 2 ** 26 } });
+    const moving = await gateway.open(SALON, { transports: ['polling', 'websocket'] });
+    const polling = await gateway.open(SALON, { transports: ['polling'] });
+    const hasMoved = () => moving.socket.connected && moving.socket.io.engine.transport.name === 'websocket';
+    const last = await publishUntil(gateway, () => hasMoved() && polling.socket.connected);
+    for (const browser of [moving, polling]) {
+      await browser.showing('connected');
+      expectComplete(browser, last);
+    }
+  });
+
+  test('reach a browser that acknowledges the final ones among them in their order', async () => {
+    const gateway = await start();
+    const browser = await gateway.open(SALON, { auth: { acknowledges: true } });
+    acknowledge(browser);
+    await browser.connected();
+    const types = Array.from({ length: 20 }, () => ['connected', 'logged-out', 'starting', 'linked'] as const).flat();
+    const events = types.map((type, index) => ownerEvent(SALON, type, { epoch: 1, seq: index + 1 }));
+    // In one chunk, so that the gateway takes them one after the other before anything is through.
+    for (const event of events) gateway.nats.publish(`whatsapp.events.${event.companyId}`, JSON.stringify(event));
+    await waitFor(() => browser.states.at(-1)?.seq === events.length, { what: 'the last state' });
+    expect(browser.states.map(({ seq }) => seq)).toEqual(events.map(({ seq }) => seq));
+  });
+
+  test('reach a browser while others of its salon break off', async () => {
+    const gateway = await start({ limits: { maxBufferedBytes: 2 ** 26 } });
+    const wire = stack.use(await TcpProxy.start(gateway.service.port));
+    const staying = await gateway.join(SALON);
+    const token = await signToken(SALON);
+    const joinOne = async () => {
+      const other = stack.use(await RawTransport.open(`http://127.0.0.1:${wire.port}`));
+      await other.join(token);
+    };
+    const breakOff = async () => {
+      for (let times = 0; times < 5; times += 1) {
+        await Promise.all(Array.from({ length: 10 }, joinOne));
+        wire.cut();
+      }
+    };
+    let isDone = false;
+    const breaking = breakOff().then(() => (isDone = true));
+    const last = await publishUntil(gateway, () => isDone);
+    await breaking;
+    await staying.showing('connected');
+    expectComplete(staying, last);
+    await waitFor(async () => (await gateway.metric(WEBSOCKETS)) === 1, { what: 'the others to be gone' });
   });
 });
 
