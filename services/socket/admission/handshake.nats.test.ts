@@ -268,4 +268,19 @@ describe('the limit of connections', () => {
     expect(stranger.socket.connected).toBe(false);
     expect(stranger.socket.active).toBe(true);
   });
+
+  test('of a company turns further tabs away while as many are open, and nobody else', async () => {
+    const gateway = await start({ env: { ...env, MAX_SOCKETS_PER_COMPANY: '2' } });
+    const retry = { reconnectionDelay: 10, reconnectionDelayMax: 50 };
+    const token = await signToken(SALON);
+    const tabs = await Promise.all(Array.from({ length: 6 }, () => gateway.open(SALON, { auth: { token }, ...retry })));
+    const limit = 'socketio_rejections_total{reason="company_limit"}';
+    await waitFor(async () => (await gateway.metric(limit)) >= 4, { what: 'four refusals' });
+    await gateway.join(1);
+    const isIn = () => tabs.filter(({ socket }) => socket.connected);
+    expect(isIn()).toHaveLength(2);
+    const [leaving] = isIn();
+    leaving?.socket.disconnect();
+    await waitFor(() => isIn().length === 2, { what: 'another tab in the place of the closed one' });
+  });
 });
