@@ -13,6 +13,7 @@ import {
   type GatewayUnderTestOptions,
   type TestBrowser,
 } from '../../test/harness/socket-gateway.ts';
+import { TcpProxy } from '../../test/harness/tcp-proxy.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
 
 const SALON = 962_302;
@@ -144,6 +145,18 @@ describe('an event that live delivery lost', () => {
     // A pass ends when it has looked at all rooms, a moment after the last of them was shown its state.
     await waitFor(async () => (await gateway.metric(passes)) > 0, { what: 'the end of the pass' });
     expect(await gateway.metric(passes)).toBe(1);
+  });
+
+  test('is repaired when the server calls the gateway slow', async () => {
+    const wire = stack.use(await TcpProxy.start(server.port));
+    const subscribe = lossyFeed(() => true);
+    const gateway = stack.use(await GatewayUnderTest.start(wire.url, { subscribe, laterReadsMs: [] }));
+    await gateway.publishEvent(ownerEvent(SALON, 'linked', { epoch: 1, seq: 1 }));
+    const browser = await gateway.join(SALON);
+    await browser.showing('linked');
+    await gateway.publishEvent(ownerEvent(SALON, 'connected', { epoch: 1, seq: 2 }));
+    wire.inject("-ERR 'Slow Consumer'\r\n");
+    await browser.showing('connected');
   });
 
   test('is repaired by the audit when nothing else tells, and counted', async () => {
