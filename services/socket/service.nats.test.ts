@@ -48,19 +48,39 @@ describe('GET /status', () => {
     return fetch(`${gateway.url}/status`, { headers: { authorization, ...headers } });
   }
 
+  /** The status once the gateway knows its stream, which is a moment after its start. */
+  function placed(gateway: GatewayUnderTest, salon: number) {
+    const read = async () => {
+      const status = (await (await ask(gateway, salon)).json()) as Readonly<Record<string, unknown>>;
+      return 'stream' in status && status;
+    };
+    return waitFor(read, { what: 'a status with its stream' });
+  }
+
+  test('gives a state the place that the socket gives it, whether or not somebody is in the room', async () => {
+    const gateway = await start();
+    await gateway.publishEvent(ownerEvent(13, 'connected', { epoch: 57, seq: 3 }));
+    const alone = await placed(gateway, 13);
+    const browser = await gateway.join(13);
+    const { epoch, seq, stream } = await browser.showing('connected');
+    expect(alone).toMatchObject({ epoch, seq, stream });
+    expect(await placed(gateway, 13)).toEqual(alone);
+  });
+
   test('answers where the company of the token stands', async () => {
     const gateway = await start();
     expect(await (await ask(gateway, 11)).json()).toEqual({ connected: false, state: null, phone: null });
     await gateway.publishEvent(
       ownerEvent(11, 'qr', { epoch: 1, seq: 1 }, { ...qrFor(60_000), phoneNumber: undefined }),
     );
-    expect(await (await ask(gateway, 11)).json()).toEqual({
+    expect(await placed(gateway, 11)).toEqual({
       connected: false,
       state: 'qr',
       phone: null,
       sessionId: 'company_11',
       epoch: 1,
       seq: 1,
+      stream: expect.any(Number) as number,
     });
     await gateway.publishEvent(byHand(11, 'connected'));
     const response = await ask(gateway, 11);

@@ -20,7 +20,7 @@ import type { SocketConfig } from './config.ts';
 import { welcomeBrowsers } from './gateway.ts';
 import { loadPageAssets, type PageAssets } from './http/page-assets.ts';
 import { openPorts } from './http/ports.ts';
-import { readStatus } from './http/status.ts';
+import { readStatus, type StatusParts } from './http/status.ts';
 import { SocketInstruments } from './instruments.ts';
 import type { Limits } from './limits.ts';
 import { Rooms } from './rooms.ts';
@@ -85,7 +85,7 @@ export async function startSocketService(
     page,
     origins,
     verifier,
-    status: (companyId) => readStatus(companyId, rooms, (id) => readLast(parts.bus, id)),
+    status: (companyId) => readStatus(companyId, statusPartsOf(parts, rooms)),
     ping: () => (parts.bus ? ping(parts.bus) : Promise.reject(new NotStartedError())),
   };
   const { http, ...ports } = await openPorts(stack, config, { routes, limits });
@@ -146,8 +146,8 @@ function createScreenParts(stack: AsyncDisposableStack, { gate, limits, clock, i
   return { acknowledgements, backPressure, emitter: new Emitter({ namespace, acknowledgements, now }) };
 }
 
-/** What readiness depends on; absent parts have not been started yet. */
-interface ReadinessParts extends Partial<Pick<Feed, 'subscription' | 'resync' | 'liveness'>> {
+/** What readiness and the status depend on; absent parts have not been started yet. */
+interface ReadinessParts extends Partial<Pick<Feed, 'subscription' | 'resync' | 'liveness' | 'streamCreatedAtMs'>> {
   stopping: boolean;
   bus?: BusConnection;
 }
@@ -175,6 +175,10 @@ class NotStartedError extends Error {
   shouldRetry(): boolean {
     return true;
   }
+}
+
+function statusPartsOf({ bus, streamCreatedAtMs }: ReadinessParts, rooms: Rooms): StatusParts {
+  return { rooms, read: (companyId) => readLast(bus, companyId), streamCreatedAtMs: () => streamCreatedAtMs?.() };
 }
 
 function readLast(bus: BusConnection | undefined, companyId: CompanyId): Promise<StoredEvent | undefined> {

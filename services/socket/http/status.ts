@@ -1,10 +1,9 @@
 import type { StoredEvent } from '../../../shared/bus/last-event.ts';
 import type { CompanyId } from '../../../shared/contract/company-id.ts';
 import { decodeEvent, stateOf } from '../../../shared/contract/decode-event.ts';
-import type { SessionEvent } from '../../../shared/contract/events.ts';
-import { positionOf } from '../../../shared/contract/position.ts';
 import type { SessionState } from '../../../shared/contract/session-state.ts';
 import type { Rooms } from '../rooms.ts';
+import { seenPositionOf, type ShownState } from '../screen/session-emits.ts';
 
 /** What `GET /status` answers. `state` is null for a company that nothing was ever heard of. */
 export interface Status {
@@ -16,6 +15,15 @@ export interface Status {
   /** The state's place in the company's order, so that a client never goes back; absent for an event published by hand. */
   readonly epoch?: number;
   readonly seq?: number;
+  /** With epoch and seq: a client that forgot the stream would take those of a new one for older. */
+  readonly stream?: number;
+}
+
+export interface StatusParts {
+  readonly rooms: Rooms;
+  readonly read: (companyId: CompanyId) => Promise<StoredEvent | undefined>;
+  /** When the stream was created, in ms since the epoch, if known. */
+  readonly streamCreatedAtMs: () => number | undefined;
 }
 
 /**
@@ -24,24 +32,24 @@ export interface Status {
  */
 export async function readStatus(
   companyId: CompanyId,
-  rooms: Rooms,
-  read: (companyId: CompanyId) => Promise<StoredEvent | undefined>,
+  { rooms, read, streamCreatedAtMs }: StatusParts,
 ): Promise<Status> {
-  const shown = rooms.get(companyId)?.shown?.event;
+  const shown = rooms.get(companyId)?.shown;
   if (shown) return toStatus(shown);
   const stored = await read(companyId);
   const decoded = stored && decodeEvent(companyId, stored.body);
-  return toStatus(decoded?.ok ? decoded.event : undefined);
+  return toStatus(decoded?.ok ? { event: decoded.event, stream: streamCreatedAtMs() } : undefined);
 }
 
-function toStatus(event: SessionEvent | undefined): Status {
-  if (!event) return { connected: false, state: null, phone: null };
+function toStatus(stands: Pick<ShownState, 'event' | 'stream'> | undefined): Status {
+  if (!stands) return { connected: false, state: null, phone: null };
+  const { event } = stands;
   const state = stateOf(event);
   return {
     connected: state === 'connected',
     state,
     phone: event.phoneNumber ?? null,
     sessionId: event.companyId,
-    ...positionOf(event),
+    ...seenPositionOf(stands),
   };
 }

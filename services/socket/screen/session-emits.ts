@@ -21,7 +21,7 @@ export interface ShownState {
 }
 
 /** The state's place in the company's order as browsers keep it; `undefined` for an event published by hand. */
-export function seenPositionOf({ event, stream }: ShownState): SeenPosition | undefined {
+export function seenPositionOf({ event, stream }: Pick<ShownState, 'event' | 'stream'>): SeenPosition | undefined {
   const position = positionOf(event);
   if (position === undefined || stream === undefined) return position;
   return { epoch: position.epoch, seq: position.seq, stream };

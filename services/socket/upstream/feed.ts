@@ -61,6 +61,8 @@ export interface Feed {
   readonly status: GatewayStatus;
   readonly commands: SessionCommands;
   readonly joins: Joins;
+  /** When the stream was created, in ms since the epoch; `undefined` until it was found. */
+  readonly streamCreatedAtMs: () => number | undefined;
 }
 
 /** Two rounds pass in less than a minute, so every room is compared within one. */
@@ -128,7 +130,7 @@ export function createFeed(stack: AsyncDisposableStack, parts: FeedParts): Feed 
   };
   const laterReadsMs = overrides.laterReadsMs ?? LATER_READS_MS;
   const joins = stack.use(new Joins({ storedState, laterReadsMs, onFailed }));
-  return { subscription, resync, liveness, status, commands, joins };
+  return { subscription, resync, liveness, status, commands, joins, streamCreatedAtMs: () => streamCreatedAtMs };
 }
 
 function createCommands(parts: FeedParts, storedState: StoredState): SessionCommands {
