@@ -37,6 +37,14 @@ test('a later stream begins anew, because a system that has lost its data counts
   expect(seen.newest).toEqual({ epoch: 1, seq: 1, stream: 2_000 });
 });
 
+test('a position that does not name its stream does not make the known one forgotten', () => {
+  const seen = new SeenStates();
+  seen.admit(payload('connected', { epoch: 3, seq: 5, stream: 1_000 }));
+  seen.admit(payload('disconnected', { epoch: 3, seq: 6 }));
+  expect(seen.newest).toEqual({ epoch: 3, seq: 6, stream: 1_000 });
+  expect(seen.admit(payload('qr', { epoch: 1, seq: 1, stream: 2_000 }))).toBe(true);
+});
+
 test('an unknown state is not shown and raises no mark', () => {
   const seen = after(3, 5);
   expect(seen.admit(payload('levitating', { epoch: 9, seq: 9 }))).toBe(false);

@@ -19,7 +19,9 @@ export class SeenStates {
     if (!SESSION_STATES.includes(payload.state)) return false;
     const place = positionOf(payload);
     if (place === undefined) return true;
-    const position = { ...place, ...(payload.stream !== undefined && { stream: payload.stream }) };
+    // A gateway that has just started does not know the stream yet: the one known so far is not newer than it.
+    const stream = payload.stream ?? this.#newest?.stream;
+    const position = { ...place, ...(stream !== undefined && { stream }) };
     if (this.#newest !== undefined && compareSeen(position, this.#newest) < 0) return false;
     this.#newest = position;
     return true;
