@@ -59,14 +59,15 @@ export class EventPublisher {
     const options = {
       root: true,
       kind: SpanKind.INTERNAL,
-      attributes: rootAttributes(event),
       ...(!republished && { startTime: occurred.wallUs / 1000 }),
     };
     const name = event.type === 'connected' ? CONNECT_SPAN : EVENT_SPAN;
     return tracer.startActiveSpan(name, options, (root) =>
       endSpanWith(root, async () => {
-        // A span below a root that nobody records would only cost.
-        const outcome = await (root.isRecording()
+        // Attributes of a root that nobody records, and a span below it, would only cost.
+        const isRecording = root.isRecording();
+        if (isRecording) root.setAttributes(rootAttributes(event));
+        const outcome = await (isRecording
           ? this.#sendTraced(companyId, position, event)
           : this.#send(companyId, position, event));
         root.setAttribute(ATTRIBUTES.outcome, outcome.kind);
