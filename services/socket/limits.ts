@@ -8,6 +8,9 @@ export interface Limits {
   readonly requestsPerMinute: number;
   /** The same for all browsers of one company together. */
   readonly companyRequestsPerMinute: number;
+  /** Questions for the status that the browsers of one company may ask at once, and in a minute. */
+  readonly statusBurst: number;
+  readonly statusPerMinute: number;
   /** Bytes that wait for a browser to read them; beyond it the connection is cut. */
   readonly maxBufferedBytes: number;
   /** In how long a stop has told every browser to go elsewhere. */
@@ -37,7 +40,7 @@ export interface Limits {
   /** Rooms without a browser whose marks are kept, and for how long. */
   readonly maxEmptyRooms: number;
   readonly emptyRoomMs: number;
-  /** Reads of the stream in flight at once for browsers that join. */
+  /** Reads of the stream in flight at once for browsers that join, and for those that ask for the status. */
   readonly maxParallelReads: number;
 }
 
@@ -46,6 +49,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxSocketsPerCompany: 100,
   requestsPerMinute: 20,
   companyRequestsPerMinute: 60,
+  // As many browsers as a company may have, each asking every 5 s.
+  statusBurst: 100,
+  statusPerMinute: 1200,
   maxBufferedBytes: 256 * 1024,
   drainMs: 10_000,
   maxMessageBytes: 16 * 1024,

@@ -4,6 +4,7 @@ import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { addHealthRoutes, type Readiness } from '../../shared/http/health.ts';
 import { HttpError, errorMiddleware } from '../../shared/http/http-error.ts';
 import { addMetricsRoute } from '../../shared/http/metrics-route.ts';
+import type { RateLimit } from '../../shared/http/rate-limit.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
 import type { Origins } from './admission/origins.ts';
@@ -22,6 +23,9 @@ export interface RouteParts {
   readonly origins: Origins;
   readonly verifier: TokenVerifier;
   readonly status: (companyId: CompanyId) => Promise<Status>;
+  readonly statusLimit: RateLimit;
+  /** A company's clients ask for the status too often. */
+  readonly onStatusRefused: () => void;
   readonly page: PageAssets;
 }
 
@@ -60,7 +64,8 @@ function addInsideRoutes(router: Router, { readiness, ping, metrics }: RoutePart
 }
 
 /** For clients that poll while their socket does not come up. */
-function addStatusRoutes(router: Router, { origins, verifier, status }: RouteParts): void {
+function addStatusRoutes(router: Router, parts: RouteParts): void {
+  const { origins, verifier, status, statusLimit, onStatusRefused } = parts;
   const cors = corsMiddleware(origins);
   router.options('/status', cors, (ctx) => {
     ctx.set('Access-Control-Allow-Methods', 'GET');
@@ -73,6 +78,12 @@ function addStatusRoutes(router: Router, { origins, verifier, status }: RoutePar
     const { companyId } = await verifier.verify(bearerOf(ctx.headers)).catch((error: unknown) => {
       throw toHttpError(error);
     });
+    const waitMs = statusLimit.take(companyId);
+    if (waitMs > 0) {
+      onStatusRefused();
+      ctx.set('Retry-After', String(Math.ceil(waitMs / 1000)));
+      throw new HttpError(429, 'TOO_MANY_REQUESTS', 'this company asks too often');
+    }
     ctx.body = await status(companyId).catch(() => {
       throw new HttpError(503, 'STATE_UNAVAILABLE', 'the state cannot be read right now');
     });

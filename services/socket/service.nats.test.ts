@@ -116,6 +116,18 @@ describe('GET /status', () => {
     expect(refused.headers.get('access-control-allow-origin')).toBeNull();
   });
 
+  test('is refused to a company that asks too often, with when to ask again, and to no other', async () => {
+    const gateway = await start({ limits: { statusBurst: 3, statusPerMinute: 3 } });
+    const statuses = [];
+    for (let asked = 0; asked < 4; asked += 1) statuses.push((await ask(gateway, 14)).status);
+    expect(statuses).toEqual([200, 200, 200, 429]);
+    const refused = await ask(gateway, 14);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS' } });
+    expect((await ask(gateway, 15)).status).toBe(200);
+    expect(await gateway.metric('socketio_rejections_total{reason="too_many_requests"}')).toBe(2);
+  });
+
   test('answers 503 while the state cannot be read', async () => {
     const own = await startNatsServer();
     const gateway = await GatewayUnderTest.start(own.url);

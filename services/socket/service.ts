@@ -5,6 +5,7 @@ import { ping } from '../../shared/bus/ping.ts';
 import { ensureStreams } from '../../shared/bus/streams.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import { toReadiness, type Readiness } from '../../shared/http/health.ts';
+import { RateLimit } from '../../shared/http/rate-limit.ts';
 import { BusInstruments } from '../../shared/instruments/bus-instruments.ts';
 import { MessagingInstruments } from '../../shared/instruments/messaging-instruments.ts';
 import type { Service } from '../../shared/lifecycle/run.ts';
@@ -31,6 +32,7 @@ import { Emitter } from './screen/emitter.ts';
 import { AcknowledgementInstruments } from './telemetry/acknowledgement-instruments.ts';
 import { ConnectionInstruments } from './telemetry/connection-instruments.ts';
 import { createFeed, FLUSH_INTERVAL_MS, type Feed, type FeedOverrides } from './upstream/feed.ts';
+import { limitParallel } from './upstream/limit-parallel.ts';
 
 /** What a test may replace or speed up. */
 export interface SocketOverrides extends FeedOverrides {
@@ -77,7 +79,9 @@ export async function startSocketService(
   const verifier = new TokenVerifier(config.auth);
   const page = overrides.page ?? (await loadPageAssets(join(import.meta.dirname, 'page')));
   const parts: ReadinessParts = { stopping: false };
+  const status = statusPartsOf(parts, rooms, limits);
   const readiness = () => readinessOf(parts);
+  const connections = new ConnectionInstruments(logger, metrics, clock);
   const routes: RouteParts = {
     logger,
     metrics,
@@ -85,7 +89,9 @@ export async function startSocketService(
     page,
     origins,
     verifier,
-    status: (companyId) => readStatus(companyId, statusPartsOf(parts, rooms)),
+    status: (companyId) => readStatus(companyId, status),
+    statusLimit: new RateLimit({ burst: limits.statusBurst, perMinute: limits.statusPerMinute }),
+    onStatusRefused: () => connections.rejected('TOO_MANY_REQUESTS'),
     ping: () => (parts.bus ? ping(parts.bus) : Promise.reject(new NotStartedError())),
   };
   const { http, ...ports } = await openPorts(stack, config, { routes, limits });
@@ -96,7 +102,6 @@ export async function startSocketService(
   const streams = { replicas: config.streamReplicas, mayChange: false } as const;
   await ensureStreams(bus, { ...streams, ...(stopping && { signal: stopping }) });
 
-  const connections = new ConnectionInstruments(logger, metrics, clock);
   const gate = openGate(stack, http, { config, limits, origins, verifier, rooms, clock, instruments: connections });
   const acknowledging = new AcknowledgementInstruments(logger, metrics);
   const shown = createScreenParts(stack, { gate, limits, clock, instruments: acknowledging });
@@ -177,8 +182,9 @@ class NotStartedError extends Error {
   }
 }
 
-function statusPartsOf({ bus, streamCreatedAtMs }: ReadinessParts, rooms: Rooms): StatusParts {
-  return { rooms, read: (companyId) => readLast(bus, companyId), streamCreatedAtMs: () => streamCreatedAtMs?.() };
+function statusPartsOf(parts: ReadinessParts, rooms: Rooms, { maxParallelReads }: Limits): StatusParts {
+  const read = limitParallel(maxParallelReads, (companyId: CompanyId) => readLast(parts.bus, companyId));
+  return { rooms, read, streamCreatedAtMs: () => parts.streamCreatedAtMs?.() };
 }
 
 function readLast(bus: BusConnection | undefined, companyId: CompanyId): Promise<StoredEvent | undefined> {

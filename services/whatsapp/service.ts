@@ -4,6 +4,7 @@ import { BusConnection } from '../../shared/bus/connection.ts';
 import { servePing } from '../../shared/bus/ping.ts';
 import { ensureStreams, type StreamOptions } from '../../shared/bus/streams.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
+import { RateLimit, type RateLimitOptions } from '../../shared/http/rate-limit.ts';
 import { watchRoundTrip } from '../../shared/instruments/bus-instruments.ts';
 import type { Service } from '../../shared/lifecycle/run.ts';
 import { readVersion } from '../../shared/lifecycle/version.ts';
@@ -13,7 +14,7 @@ import type { WhatsAppConfig } from './config.ts';
 import { Instruments } from './instruments.ts';
 import { LeaseInstruments } from './lease-instruments.ts';
 import type { Lease } from './lease.ts';
-import { SEND_LIMIT, SendLimit, type SendLimitOptions } from './messages/send-limit.ts';
+import { SEND_LIMIT } from './messages/send-limit.ts';
 import { Ownership, type OwnershipOverrides } from './ownership.ts';
 import { readReadiness } from './readiness.ts';
 import { createApp } from './routes.ts';
@@ -29,7 +30,7 @@ import { openDatabase } from './store/open-database.ts';
 import { SessionStore } from './store/session-store.ts';
 
 export interface WhatsAppOverrides extends OwnershipOverrides {
-  readonly sendLimit?: SendLimitOptions;
+  readonly sendLimit?: RateLimitOptions;
   /** How long a WhatsApp socket waits for what. */
   readonly socketTimes?: Partial<SocketTimes>;
   /** Where the newest version of WhatsApp Web is told. */
@@ -70,7 +71,7 @@ export async function startWhatsApp(
     messages: {
       session: (companyId) => parts.pool?.get(companyId),
       owner: async (companyId) => parts.owners?.readOwner(companyId),
-      limit: new SendLimit(overrides.sendLimit ?? SEND_LIMIT),
+      limit: new RateLimit(overrides.sendLimit ?? SEND_LIMIT),
       instruments,
     },
     apiKey: config.secrets.apiKey,

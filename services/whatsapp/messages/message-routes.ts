@@ -4,17 +4,17 @@ import { CompanyIdError, parseCompanyId, type CompanyId } from '../../../shared/
 import { MAX_TEXT_LENGTH } from '../../../shared/contract/messages.ts';
 import { parsePhoneNumber } from '../../../shared/contract/phone-number.ts';
 import { HttpError } from '../../../shared/http/http-error.ts';
+import type { RateLimit } from '../../../shared/http/rate-limit.ts';
 import type { Instruments } from '../instruments.ts';
 import { parseAddress, type Address } from '../session/address.ts';
 import { NotOnWhatsAppError } from '../session/recipients.ts';
 import { NotConnectedError, type Session } from '../session/session.ts';
-import type { SendLimit } from './send-limit.ts';
 
 export interface MessageRoutesOptions {
   readonly session: (companyId: CompanyId) => Session | undefined;
   /** The replica that holds the company instead of this one. */
   readonly owner: (companyId: CompanyId) => Promise<string | undefined>;
-  readonly limit: SendLimit;
+  readonly limit: RateLimit;
   readonly instruments: Instruments;
 }
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { parseCompanyId } from '../../../shared/contract/company-id.ts';
-import { SendLimit } from './send-limit.ts';
+import { parseCompanyId } from '../contract/company-id.ts';
+import { RateLimit } from './rate-limit.ts';
 
 const SALON = parseCompanyId('962302');
 const OTHER = parseCompanyId('962303');
 
 function limitAt(clock: { ms: number }) {
-  return new SendLimit({ burst: 3, perMinute: 6, now: () => clock.ms });
+  return new RateLimit({ burst: 3, perMinute: 6, now: () => clock.ms });
 }
 
 test('a burst goes through, then one every interval, and the wait is said', () => {
@@ -19,14 +19,14 @@ test('a burst goes through, then one every interval, and the wait is said', () =
   expect([limit.take(SALON), limit.take(SALON)]).toEqual([0, 10_000]);
 });
 
-test('a refusal costs nothing and sessions do not share', () => {
+test('a refusal costs nothing and companies do not share', () => {
   const limit = limitAt({ ms: 0 });
   for (let sent = 0; sent < 10; sent += 1) limit.take(SALON);
   expect(limit.take(SALON)).toBe(10_000);
   expect(limit.take(OTHER)).toBe(0);
 });
 
-test('a session that has paused is forgotten, and no pause earns more than the burst', () => {
+test('a company that has paused is forgotten, and no pause earns more than the burst', () => {
   const clock = { ms: 0 };
   const limit = limitAt(clock);
   limit.take(SALON);
@@ -34,4 +34,16 @@ test('a session that has paused is forgotten, and no pause earns more than the b
   limit.take(OTHER);
   expect(limit.size).toBe(1);
   expect([1, 2, 3, 4].map(() => limit.take(SALON))).toEqual([0, 0, 0, 10_000]);
+});
+
+test('a company that never pauses keeps nobody else remembered', () => {
+  const clock = { ms: 0 };
+  const limit = limitAt(clock);
+  limit.take(SALON);
+  limit.take(OTHER);
+  for (let second = 0; second < 60; second += 1) {
+    clock.ms += 1_000;
+    limit.take(SALON);
+  }
+  expect(limit.size).toBe(1);
 });
