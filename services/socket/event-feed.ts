@@ -3,9 +3,10 @@ import { decodeEvent } from '../../shared/contract/decode-event.ts';
 import type { SessionEvent } from '../../shared/contract/events.ts';
 import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
 import type { Clock } from './clock.ts';
-import type { SocketInstruments } from './instruments.ts';
+import type { LiveDelivery, SocketInstruments } from './instruments.ts';
 import type { Room, Rooms } from './rooms.ts';
 import { liveExpiry } from './screen/expiry.ts';
+import type { Outbox } from './screen/outbox.ts';
 import type { Screen } from './screen/screen.ts';
 import { seenPositionOf } from './screen/session-emits.ts';
 import { traceDelivery } from './telemetry/delivery-trace.ts';
@@ -14,6 +15,7 @@ import { hashOfBody } from './upstream/stored-state.ts';
 export interface EventFeedOptions {
   readonly rooms: Rooms;
   readonly screen: Screen;
+  readonly outbox: Outbox;
   readonly clock: Clock;
   readonly instruments: SocketInstruments;
   /** When the stream was created, in ms since the epoch, if known. */
@@ -58,7 +60,7 @@ export class EventFeed {
   };
 
   #show(room: Room, event: SessionEvent, { message, receivedUs }: { message: LiveMessage; receivedUs: number }): void {
-    const { clock, instruments, screen, streamCreatedAtMs } = this.#options;
+    const { clock, instruments, screen, outbox, streamCreatedAtMs } = this.#options;
     const { companyId, size: roomSize } = room;
     try {
       const shown = { event, expiry: liveExpiry(event, clock.monotonicMs()), stream: streamCreatedAtMs() };
@@ -70,8 +72,21 @@ export class EventFeed {
       traceDelivery({ companyId, event, roomSize, header: (name) => message.header(name) }, (exemplar) => {
         const startedUs = clock.wallMicros();
         screen.show(room, shown);
-        instruments.emitted(event, { receivedUs, startedUs, endedUs: clock.wallMicros(), roomSize, exemplar });
+        // The span of an emit ends with its write; the others are written together.
+        if (exemplar) outbox.flush();
+        const times = { receivedUs, startedUs, roomSize, exemplar };
+        outbox.onWritten((endedUs) => this.#emitted(event, { ...times, endedUs }));
       });
+    } catch (error) {
+      instruments.emitFailed(event, error);
+    }
+  }
+
+  /** Runs outside of `receive`: what it threw would end the process. */
+  #emitted(event: SessionEvent, delivery: LiveDelivery): void {
+    const { instruments } = this.#options;
+    try {
+      instruments.emitted(event, delivery);
     } catch (error) {
       instruments.emitFailed(event, error);
     }

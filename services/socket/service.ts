@@ -29,6 +29,7 @@ import type { RouteParts } from './routes.ts';
 import { Acknowledgements } from './screen/acknowledgements.ts';
 import { BackPressure } from './screen/back-pressure.ts';
 import { Emitter } from './screen/emitter.ts';
+import { Outbox } from './screen/outbox.ts';
 import { AcknowledgementInstruments } from './telemetry/acknowledgement-instruments.ts';
 import { ConnectionInstruments } from './telemetry/connection-instruments.ts';
 import { createFeed, FLUSH_INTERVAL_MS, type Feed, type FeedOverrides } from './upstream/feed.ts';
@@ -106,7 +107,7 @@ export async function startSocketService(
   const acknowledging = new AcknowledgementInstruments(logger, metrics);
   const shown = createScreenParts(stack, { gate, limits, clock, instruments: acknowledging });
   const feedParts = { bus, streams, clock, instruments, messaging, rooms, limits, overrides };
-  const feed = createFeed(stack, { ...feedParts, emitter: shown.emitter });
+  const feed = createFeed(stack, { ...feedParts, ...shown });
   Object.assign(parts, feed);
   welcomeBrowsers(stack, {
     ...shown,
@@ -148,7 +149,9 @@ function createScreenParts(stack: AsyncDisposableStack, { gate, limits, clock, i
   const { acknowledgeTimeoutMs: timeoutMs, acknowledgeRetries: retries, maxBufferedBytes } = limits;
   const acknowledgements = stack.use(new Acknowledgements({ namespace, instruments, now, timeoutMs, retries }));
   const backPressure = stack.use(new BackPressure({ namespace, maxBufferedBytes }));
-  return { acknowledgements, backPressure, emitter: new Emitter({ namespace, acknowledgements, now }) };
+  const outbox = new Outbox(() => clock.wallMicros());
+  const emitter = new Emitter({ namespace, acknowledgements, outbox, now });
+  return { acknowledgements, backPressure, outbox, emitter };
 }
 
 /** What readiness and the status depend on; absent parts have not been started yet. */

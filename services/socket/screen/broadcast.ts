@@ -1,4 +1,5 @@
 import type { MarketplaceNamespace } from '../admission/marketplace-socket.ts';
+import type { Outbox } from './outbox.ts';
 import type { Emit } from './session-emits.ts';
 import { toTextFrames } from './text-frames.ts';
 import { writeFrames } from './wire.ts';
@@ -16,7 +17,7 @@ const EVENT = '2';
  * and wait for one to be through before the next: the system call and that are most of what an emit costs.
  */
 export function broadcast(
-  namespace: MarketplaceNamespace,
+  { namespace, outbox }: { namespace: MarketplaceNamespace; outbox: Outbox },
   { room, emits, except }: { room: string; emits: readonly Emit[]; except?: ReadonlySet<string> | undefined },
 ): void {
   const ids = namespace.adapter.rooms.get(room);
@@ -26,7 +27,7 @@ export function broadcast(
   const frames = toTextFrames(messages);
   for (const id of ids) {
     const conn = except?.has(id) === true ? undefined : namespace.sockets.get(id)?.conn;
-    if (!conn || writeFrames(conn, frames)) continue;
+    if (!conn || writeFrames(conn, frames, outbox)) continue;
     for (const message of messages) conn.write(message.slice(MESSAGE.length));
   }
 }

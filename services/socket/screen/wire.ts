@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import type { MarketplaceSocket } from '../admission/marketplace-socket.ts';
+import type { Outbox } from './outbox.ts';
 
 type Connection = MarketplaceSocket['conn'];
 
@@ -7,6 +9,7 @@ interface WebSocket {
   readonly readyState: number;
   readonly bufferedAmount: number;
   terminate(): void;
+  readonly _socket: Socket;
   readonly _sender: { sendFrame(list: readonly Buffer[]): void };
 }
 
@@ -41,14 +44,15 @@ export function cut(conn: Connection): void {
 }
 
 /**
- * Writes WebSocket frames as they are, past Engine.IO. False, and nothing is written, over polling, while packets of
+ * Writes WebSocket frames as they are, past Engine.IO, by way of the outbox. False, and nothing is written, over polling, while packets of
  * Engine.IO are under way, which must come first, and when the connection is closing.
  */
-export function writeFrames(conn: Connection, frames: Buffer): boolean {
+export function writeFrames(conn: Connection, frames: Buffer, outbox: Outbox): boolean {
   const { readyState, writeBuffer, transport } = wireOf(conn);
   const { socket } = transport;
   if (socket?.readyState !== WEBSOCKET_OPEN || readyState !== 'open') return false;
   if (!transport.writable || writeBuffer.length > 0) return false;
+  outbox.hold(socket._socket);
   socket._sender.sendFrame([frames]);
   return true;
 }
