@@ -26,37 +26,41 @@ const RATE = 1000;
 const BROWSERS = 500;
 const COMPANIES = 475;
 const WARMUP_MS = 1500;
+const FIRST_SECONDS = 3;
 /** A gateway reads the stream again 5 s after a join. */
 const SETTLE_MS = 6500;
 
 /**
- * The cells of each mode, one a repetition. Each mode has processes of its own, alive all the time, each with a nats-server
- * of its own: so cells follow on each other within seconds in ever another order, and what one mode leaves behind (spans
- * that wait for their export, a heap) is not another's. `off again` is `off` once more: what two processes differ by.
+ * The cells of each mode, one a repetition. In each repetition each mode has processes of its own, all of them new: two
+ * processes that do the same differ by a tenth for as long as they live, by how V8 sizes their heaps. `off again` is `off`
+ * once more: what is left of that in the medians. An abort ends it early, with what there is.
  */
 export async function measureTelemetry(options: TelemetryOptions): Promise<TelemetryCells> {
-  await using stack = new AsyncDisposableStack();
-  const receiver = stack.use(await startTraceReceiver());
-  const stands = new Map<Mode, Stand>();
-  for (const mode of MODES) stands.set(mode, stack.use(await Stand.open(mode, receiver.url, options.signal)));
-  await sleep(SETTLE_MS);
+  await using receiver = await startTraceReceiver();
   const cells = { gateway: new Map<string, Cell[]>(), publisher: new Map<string, Cell[]>() };
-  // The first round warms the processes up: a connection's first events run code that is not compiled yet.
-  for (let round = -1; round < options.repetitions; round += 1) {
-    for (const [mode, stand] of rotated([...stands], Math.max(0, round))) {
-      options.signal.throwIfAborted();
-      const gateway = await stand.measureGateway(options);
-      const publisher = await stand.measurePublisher(options);
-      if (round < 0) continue;
-      for (const [half, cell] of [
-        ['gateway', gateway],
-        ['publisher', publisher],
-      ] as const) {
-        cells[half].set(mode.title, [...(cells[half].get(mode.title) ?? []), cell]);
+  const keep = (half: keyof TelemetryCells, { title }: Mode, cell: Cell) =>
+    cells[half].set(title, [...(cells[half].get(title) ?? []), cell]);
+  try {
+    for (let round = 0; round < options.repetitions; round += 1) {
+      await using stack = new AsyncDisposableStack();
+      const stands = new Map<Mode, Stand>();
+      for (const mode of rotated(MODES, round)) {
+        stands.set(mode, stack.use(await Stand.open(mode, receiver.url, options.signal)));
       }
-      const said = [gateway, publisher].map((cell) => cell[FIGURES.cpu]?.toFixed(1)).join(' and ');
-      options.say(`${round + 1}/${options.repetitions}  ${mode.title}: ${said} µs an event`);
+      await sleep(SETTLE_MS);
+      for (const stand of stands.values()) await stand.warmUp(options);
+      for (const [mode, stand] of stands) {
+        const gateway = await stand.measureGateway(options);
+        const publisher = await stand.measurePublisher(options);
+        options.signal.throwIfAborted();
+        keep('gateway', mode, gateway);
+        keep('publisher', mode, publisher);
+        const said = [gateway, publisher].map((cell) => cell[FIGURES.cpu]?.toFixed(1)).join(' and ');
+        options.say(`${round + 1}/${options.repetitions}  ${mode.title}: ${said} µs an event`);
+      }
     }
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
   }
   return cells;
 }
@@ -99,6 +103,12 @@ class Stand implements AsyncDisposable {
     const nats = stack.use(await startNatsServer());
     await publishing.call('open', nats.url);
     return new Stand(stack.move(), { mode, target, crews: { browsers, publishers }, publishing });
+  }
+
+  /** The first events run code that is not compiled yet. */
+  async warmUp(options: TelemetryOptions): Promise<void> {
+    await this.measureGateway({ ...options, seconds: FIRST_SECONDS });
+    await this.measurePublisher({ ...options, seconds: FIRST_SECONDS });
   }
 
   async measureGateway({ seconds, signal }: TelemetryOptions): Promise<Cell> {
