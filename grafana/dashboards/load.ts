@@ -103,7 +103,7 @@ export const load: DashboardSpec = {
         timeseries({
           title: 'Stages (p95)',
           description:
-            'The stage that grows with the rate is the bottleneck: emit is the gateway’s fan-out, broker_transit NATS, publish JetStream.',
+            'The stage that grows with the rate is the bottleneck: emit is the gateway’s fan-out with the wait for the others of one read, broker_transit NATS, publish JetStream.',
           width: 8,
           unit: 's',
           stacked: true,

@@ -5,8 +5,8 @@ import { companyIdOfEventsSubject } from '../../shared/contract/subjects.ts';
 import type { Clock } from './clock.ts';
 import type { LiveDelivery, SocketInstruments } from './instruments.ts';
 import type { Room, Rooms } from './rooms.ts';
+import type { CorkedWrites } from './screen/corked-writes.ts';
 import { liveExpiry } from './screen/expiry.ts';
-import type { Outbox } from './screen/outbox.ts';
 import type { Screen } from './screen/screen.ts';
 import { seenPositionOf } from './screen/session-emits.ts';
 import { traceDelivery } from './telemetry/delivery-trace.ts';
@@ -15,7 +15,7 @@ import { hashOfBody } from './upstream/stored-state.ts';
 export interface EventFeedOptions {
   readonly rooms: Rooms;
   readonly screen: Screen;
-  readonly outbox: Outbox;
+  readonly writes: CorkedWrites;
   readonly clock: Clock;
   readonly instruments: SocketInstruments;
   /** When the stream was created, in ms since the epoch, if known. */
@@ -60,7 +60,7 @@ export class EventFeed {
   };
 
   #show(room: Room, event: SessionEvent, { message, receivedUs }: { message: LiveMessage; receivedUs: number }): void {
-    const { clock, instruments, screen, outbox, streamCreatedAtMs } = this.#options;
+    const { clock, instruments, screen, writes, streamCreatedAtMs } = this.#options;
     const { companyId, size: roomSize } = room;
     try {
       const shown = { event, expiry: liveExpiry(event, clock.monotonicMs()), stream: streamCreatedAtMs() };
@@ -70,19 +70,20 @@ export class EventFeed {
         return;
       }
       traceDelivery({ companyId, event, roomSize, header: (name) => message.header(name) }, (exemplar) => {
+        // A sampled emit is written by itself, so that its span and exemplar are about nothing else.
+        if (exemplar) writes.flush();
         const startedUs = clock.wallMicros();
         screen.show(room, shown);
-        // The span of an emit ends with its write; the others are written together.
-        if (exemplar) outbox.flush();
+        if (exemplar) writes.flush();
         const times = { receivedUs, startedUs, roomSize, exemplar };
-        outbox.onWritten((endedUs) => this.#emitted(event, { ...times, endedUs }));
+        writes.onWritten((endedUs) => this.#emitted(event, { ...times, endedUs }));
       });
     } catch (error) {
       instruments.emitFailed(event, error);
     }
   }
 
-  /** Runs outside of `receive`: what it threw would end the process. */
+  /** Nobody else would catch it. */
   #emitted(event: SessionEvent, delivery: LiveDelivery): void {
     const { instruments } = this.#options;
     try {

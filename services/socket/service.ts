@@ -28,8 +28,8 @@ import { Rooms } from './rooms.ts';
 import type { RouteParts } from './routes.ts';
 import { Acknowledgements } from './screen/acknowledgements.ts';
 import { BackPressure } from './screen/back-pressure.ts';
+import { CorkedWrites } from './screen/corked-writes.ts';
 import { Emitter } from './screen/emitter.ts';
-import { Outbox } from './screen/outbox.ts';
 import { AcknowledgementInstruments } from './telemetry/acknowledgement-instruments.ts';
 import { ConnectionInstruments } from './telemetry/connection-instruments.ts';
 import { createFeed, FLUSH_INTERVAL_MS, type Feed, type FeedOverrides } from './upstream/feed.ts';
@@ -149,9 +149,9 @@ function createScreenParts(stack: AsyncDisposableStack, { gate, limits, clock, i
   const { acknowledgeTimeoutMs: timeoutMs, acknowledgeRetries: retries, maxBufferedBytes } = limits;
   const acknowledgements = stack.use(new Acknowledgements({ namespace, instruments, now, timeoutMs, retries }));
   const backPressure = stack.use(new BackPressure({ namespace, maxBufferedBytes }));
-  const outbox = new Outbox(() => clock.wallMicros());
-  const emitter = new Emitter({ namespace, acknowledgements, outbox, now });
-  return { acknowledgements, backPressure, outbox, emitter };
+  const writes = new CorkedWrites(() => clock.wallMicros());
+  const emitter = new Emitter({ namespace, acknowledgements, writes, now });
+  return { acknowledgements, backPressure, writes, emitter };
 }
 
 /** What readiness and the status depend on; absent parts have not been started yet. */

@@ -1,5 +1,5 @@
 import type { MarketplaceNamespace } from '../admission/marketplace-socket.ts';
-import type { Outbox } from './outbox.ts';
+import type { CorkedWrites } from './corked-writes.ts';
 import type { Emit } from './session-emits.ts';
 import { toTextFrames } from './text-frames.ts';
 import { writeFrames } from './wire.ts';
@@ -11,15 +11,22 @@ import { writeFrames } from './wire.ts';
 const MESSAGE = '4';
 const EVENT = '2';
 
+export interface Broadcast {
+  /** The Socket.IO room. */
+  readonly room: string;
+  readonly emits: readonly Emit[];
+  /** Ids of those in it who get nothing. */
+  readonly except?: ReadonlySet<string> | undefined;
+  /** Writes it together with others; at once unless given. */
+  readonly writes?: CorkedWrites;
+}
+
 /**
- * Sends all `emits`, in their order, to everybody in the Socket.IO room but those whose ids are in `except`. They are
- * encoded once, and over WebSocket they leave in one write for each browser. Socket.IO would make a write of each packet
- * and wait for one to be through before the next: the system call and that are most of what an emit costs.
+ * Sends all `emits`, in their order, to everybody in the room. They are encoded once, and over WebSocket they leave in one
+ * write for each browser. Socket.IO would make a write of each packet and wait for one to be through before the next: the
+ * system call and that are most of what an emit costs.
  */
-export function broadcast(
-  { namespace, outbox }: { namespace: MarketplaceNamespace; outbox: Outbox },
-  { room, emits, except }: { room: string; emits: readonly Emit[]; except?: ReadonlySet<string> | undefined },
-): void {
+export function broadcast(namespace: MarketplaceNamespace, { room, emits, except, writes }: Broadcast): void {
   const ids = namespace.adapter.rooms.get(room);
   if (!ids) return;
   const prefix = `${MESSAGE}${EVENT}${namespace.name},`;
@@ -27,7 +34,7 @@ export function broadcast(
   const frames = toTextFrames(messages);
   for (const id of ids) {
     const conn = except?.has(id) === true ? undefined : namespace.sockets.get(id)?.conn;
-    if (!conn || writeFrames(conn, frames, outbox)) continue;
+    if (!conn || writeFrames(conn, frames, writes)) continue;
     for (const message of messages) conn.write(message.slice(MESSAGE.length));
   }
 }

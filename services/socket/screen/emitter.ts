@@ -4,14 +4,14 @@ import type { MarketplaceNamespace } from '../admission/marketplace-socket.ts';
 import type { Room, Viewer } from '../rooms.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import { broadcast } from './broadcast.ts';
-import type { Outbox } from './outbox.ts';
+import type { CorkedWrites } from './corked-writes.ts';
 import { toPairingCodeError } from './pairing-code-error.ts';
 import { seenPositionOf, toEmits, type Emit, type EmitMode, type ShownState } from './session-emits.ts';
 
 export interface EmitterOptions {
   readonly namespace: MarketplaceNamespace;
   readonly acknowledgements: Acknowledgements;
-  readonly outbox: Outbox;
+  readonly writes: CorkedWrites;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
@@ -24,15 +24,16 @@ export class Emitter {
     this.#options = options;
   }
 
-  /** Shows the room's present state to everybody in it who has not seen something newer. */
+  /** Shows the room's present state to everybody in it who has not seen something newer, together with other rooms' states. */
   toRoom(room: Room): void {
+    const { namespace, writes } = this.#options;
     const { shown } = room;
     if (!shown) return;
     const emits = toEmits(shown, 'change', this.#options.now());
     const ahead = room.aheadOf(seenPositionOf(shown));
     const asked = this.#isAsked(shown) ? room.listAcknowledging().filter((viewer) => !ahead.includes(viewer)) : [];
     const others = ahead.length + asked.length === 0 ? undefined : new Set([...ahead, ...asked].map(({ id }) => id));
-    broadcast(this.#options, { room: room.name, emits, except: others });
+    broadcast(namespace, { room: room.name, emits, except: others, writes });
     for (const viewer of asked) this.#ask(room, viewer, { shown, emits });
     room.markAllShown();
   }
@@ -78,6 +79,6 @@ export class Emitter {
 
   /** Socket.IO gives each browser a room of its own, named by its id. */
   #emit(viewer: Viewer, emits: readonly Emit[]): void {
-    broadcast(this.#options, { room: viewer.id, emits });
+    broadcast(this.#options.namespace, { room: viewer.id, emits });
   }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { MarketplaceSocket } from '../admission/marketplace-socket.ts';
-import type { Outbox } from './outbox.ts';
+import type { CorkedWrites } from './corked-writes.ts';
 
 type Connection = MarketplaceSocket['conn'];
 
@@ -44,15 +44,15 @@ export function cut(conn: Connection): void {
 }
 
 /**
- * Writes WebSocket frames as they are, past Engine.IO, by way of the outbox. False, and nothing is written, over polling, while packets of
- * Engine.IO are under way, which must come first, and when the connection is closing.
+ * Writes WebSocket frames as they are, past Engine.IO, at once or together with others. False, and nothing is written, over
+ * polling, while packets of Engine.IO are under way, which must come first, and when the connection is closing.
  */
-export function writeFrames(conn: Connection, frames: Buffer, outbox: Outbox): boolean {
+export function writeFrames(conn: Connection, frames: Buffer, writes?: CorkedWrites): boolean {
   const { readyState, writeBuffer, transport } = wireOf(conn);
   const { socket } = transport;
   if (socket?.readyState !== WEBSOCKET_OPEN || readyState !== 'open') return false;
   if (!transport.writable || writeBuffer.length > 0) return false;
-  outbox.hold(socket._socket);
+  writes?.cork(socket._socket);
   socket._sender.sendFrame([frames]);
   return true;
 }

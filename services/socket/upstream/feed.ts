@@ -15,9 +15,9 @@ import type { SocketInstruments } from '../instruments.ts';
 import type { Limits } from '../limits.ts';
 import { Resync } from '../resync.ts';
 import type { Room, Rooms, Viewer } from '../rooms.ts';
+import type { CorkedWrites } from '../screen/corked-writes.ts';
 import type { Emitter } from '../screen/emitter.ts';
 import { GatewayStatus } from '../screen/gateway-status.ts';
-import type { Outbox } from '../screen/outbox.ts';
 import { Screen } from '../screen/screen.ts';
 import { ClockOffsetWatch } from './clock-offset-watch.ts';
 import { Joins, LATER_READS_MS } from './joins.ts';
@@ -51,7 +51,7 @@ export interface FeedParts {
   readonly messaging: MessagingInstruments;
   readonly rooms: Rooms;
   readonly emitter: Emitter;
-  readonly outbox: Outbox;
+  readonly writes: CorkedWrites;
   readonly limits: Limits;
   readonly overrides: FeedOverrides;
 }
@@ -75,7 +75,7 @@ const REPAIR_TIMEOUT_MS = 5000;
 
 /** The way from NATS into the rooms: live, from the stream, and by asking owners. It ends with the stack. */
 export function createFeed(stack: AsyncDisposableStack, parts: FeedParts): Feed {
-  const { bus, streams, clock, instruments, rooms, emitter, outbox, overrides } = parts;
+  const { bus, streams, clock, instruments, rooms, emitter, writes, overrides } = parts;
   const { auditRoundMs = AUDIT_ROUND_MS, flushIntervalMs = FLUSH_INTERVAL_MS } = overrides;
   const now = () => clock.monotonicMs();
   const offset = stack.use(new ClockOffsetWatch(bus, instruments));
@@ -117,7 +117,7 @@ export function createFeed(stack: AsyncDisposableStack, parts: FeedParts): Feed 
   const { receive } = new EventFeed({
     rooms,
     screen,
-    outbox,
+    writes,
     clock,
     instruments,
     streamCreatedAtMs: () => streamCreatedAtMs,
