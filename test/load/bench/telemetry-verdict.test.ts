@@ -62,4 +62,11 @@ describe('a run of telemetry', () => {
     expect(verdict.voidReasons).toHaveLength(1);
     expect(renderTelemetry(cells, verdict)).toContain(`VOID: ${verdict.voidReasons[0]}`);
   });
+
+  test('says what went wrong of both services together, too', () => {
+    const cells = cellsOf({ 'ratio 1': { [FIGURES.wrong]: 1 } }, { 'ratio 1': { [FIGURES.wrong]: 2 } });
+    const lines = renderTelemetry(cells, judgeTelemetry(cells)).split('\n');
+    const counts = lines.filter((line) => line.startsWith('ratio 1')).map((line) => Number(line.split(/ +/).at(-1)));
+    expect(counts).toEqual([18, 6, 12]);
+  });
 });

@@ -1,6 +1,6 @@
 import { formatTable } from '../report/format.ts';
 import { isLate } from '../verdict.ts';
-import { FIGURES, medianOf, ratioOf, valuesOf, type CellsByColumn } from './cell.ts';
+import { FIGURES, medianOf, ratioOf, valuesOf, type Cell, type CellsByColumn } from './cell.ts';
 import { renderTargets, shown, type ComparisonVerdict } from './comparison-text.ts';
 import { NEEDED_REPETITIONS, type TargetVerdict } from './targets.ts';
 
@@ -51,16 +51,24 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** What an event costs on its whole way: the CPU of both halves of each repetition. */
+/**
+ * What an event costs on its whole way, by repetition: published once, and taken by one gateway. Each further gateway adds
+ * the gateway's half.
+ */
 function wholeWay({ gateway, publisher }: TelemetryCells): CellsByColumn {
   const sums = MODES.map(({ title }) => {
     const published = publisher.get(title) ?? [];
     const cells = (gateway.get(title) ?? []).map((cell, repetition) => ({
-      [FIGURES.cpu]: (cell[FIGURES.cpu] ?? 0) + (published[repetition]?.[FIGURES.cpu] ?? 0),
+      ...sumOf(FIGURES.cpu, cell, published[repetition]),
+      ...sumOf(FIGURES.wrong, cell, published[repetition]),
     }));
     return [title, cells] as const;
   });
   return new Map(sums);
+}
+
+function sumOf(figure: string, one: Cell, other: Cell | undefined): Cell {
+  return { [figure]: (one[figure] ?? 0) + (other?.[figure] ?? 0) };
 }
 
 /** What became of each target, and why the run says nothing, if so. */

@@ -32,8 +32,8 @@ const SETTLE_MS = 6500;
 
 /**
  * The cells of each mode, one a repetition. In each repetition each mode has processes of its own, all of them new: two
- * processes that do the same differ by a tenth for as long as they live, by how V8 sizes their heaps. `off again` is `off`
- * once more: what is left of that in the medians. An abort ends it early, with what there is.
+ * processes that do the same differ by a tenth for as long as they live. `off again` is `off` once more: what is left of that
+ * in the medians. An abort ends it early, with what there is.
  */
 export async function measureTelemetry(options: TelemetryOptions): Promise<TelemetryCells> {
   await using receiver = await startTraceReceiver();
@@ -48,7 +48,10 @@ export async function measureTelemetry(options: TelemetryOptions): Promise<Telem
         stands.set(mode, stack.use(await Stand.open(mode, receiver.url, options.signal)));
       }
       await sleep(SETTLE_MS);
-      for (const stand of stands.values()) await stand.warmUp(options);
+      for (const stand of stands.values()) {
+        options.signal.throwIfAborted();
+        await stand.warmUp(options);
+      }
       for (const [mode, stand] of stands) {
         const gateway = await stand.measureGateway(options);
         const publisher = await stand.measurePublisher(options);
