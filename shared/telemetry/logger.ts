@@ -1,6 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import pino from 'pino';
-import { censorSecrets } from './secrets.ts';
+import { hidingSecrets } from './secrets.ts';
 
 /** The logger that services pass around: pino, JSON lines on standard output. */
 export type Logger = pino.Logger;
@@ -14,14 +14,14 @@ export interface LoggerOptions {
 
 /**
  * JSON lines with `trace_id`, `span_id` and `trace_flags` of the active span, the field names of the OpenTelemetry log
- * data model. Callers never log a QR, a pairing code, a key, a token or a full phone number; `censorSecrets` is the net
- * under that rule.
+ * data model. Callers never log a QR, a pairing code, a key, a token or a full phone number; `hidingSecrets` is the net
+ * under that rule, for a line and the objects in it.
  */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
   const options: pino.LoggerOptions = {
     name,
     level,
-    formatters: { log: (fields) => censorSecrets(fields) },
+    ...hidingSecrets,
     mixin() {
       const context = trace.getActiveSpan()?.spanContext();
       if (!context) return {};
