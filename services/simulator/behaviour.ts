@@ -1,5 +1,3 @@
-import type { QrTiming } from './server/registration.ts';
-
 /** How the server ends a connection. */
 export type Ending =
   | { readonly how: 'failure'; readonly reason: number }
@@ -10,6 +8,13 @@ export type Ending =
   | { readonly how: 'cut' }
   /** The account removes the device, which is told so. */
   | { readonly how: 'unlink' };
+
+/** How long the QRs of one connection live. */
+export interface QrTiming {
+  readonly refs: number;
+  readonly firstRefMs: number;
+  readonly nextRefMs: number;
+}
 
 /** What differs from the normal course of a connection; whatever is absent is as WhatsApp does it. */
 export interface Behaviour {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { QrTiming } from '../behaviour.ts';
 import { PhoneError } from '../people/phone-error.ts';
 import { verifyDeviceSignature, type SignedLink } from '../protocol/adv-identity.ts';
 import type { RegistrationPayload } from '../protocol/client-payload.ts';
@@ -18,13 +19,6 @@ import type { CodeRequest } from './code-requests.ts';
 import type { Connection } from './connection.ts';
 import { endWith } from './ending.ts';
 import { passkeyRequest } from './passkey-request.ts';
-
-/** How long the QRs of one connection live. */
-export interface QrTiming {
-  readonly refs: number;
-  readonly firstRefMs: number;
-  readonly nextRefMs: number;
-}
 
 export interface RegistrationOptions {
   readonly connection: Connection;

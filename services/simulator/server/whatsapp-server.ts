@@ -2,6 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Ending } from '../behaviour.ts';
+import type { QrTiming } from '../behaviour.ts';
 import type { SimulatorInstruments } from '../instruments.ts';
 import type { Directory } from '../people/directory.ts';
 import { jidOf, lidOf, type Device } from '../people/stored-state.ts';
@@ -18,7 +19,7 @@ import type { CodeRequest, CodeRequests } from './code-requests.ts';
 import { Connection } from './connection.ts';
 import { endWith } from './ending.ts';
 import type { PairingDesk } from './pairing-desk.ts';
-import { Registration, type QrTiming } from './registration.ts';
+import { Registration } from './registration.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { Session } from './session.ts';
 

@@ -4,7 +4,8 @@ import { startPostgres, type Postgres } from '../../../test/harness/postgres.ts'
 import { SQL_ENGINES, type SqlEngine } from '../../../test/harness/sql-engines.ts';
 import type { SqlDatabase } from './database.ts';
 import { Keyring } from './encryption.ts';
-import { migrate, type Migration } from './migrate.ts';
+import { migrate } from './migrate.ts';
+import type { Migration } from './migration.ts';
 import { openDatabase } from './open-database.ts';
 
 const keyring = new Keyring({ current: randomBytes(32) });

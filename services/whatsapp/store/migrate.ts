@@ -8,19 +8,9 @@ import {
   SchemaTooNewError,
 } from './errors.ts';
 import type { LegacyImport } from './legacy-import.ts';
+import type { Migration, MigrationContext } from './migration.ts';
 import * as sessions from './migrations/0001-sessions.ts';
 import * as leases from './migrations/0002-leases.ts';
-
-export interface MigrationContext {
-  /** Encrypts what is imported. */
-  readonly keyring: Keyring;
-  readonly onImported: (result: LegacyImport) => void;
-}
-
-export interface Migration {
-  readonly name: string;
-  up(tx: SqlQueries, context: MigrationContext): Promise<void>;
-}
 
 export interface MigrateOptions {
   readonly keyring: Keyring;

@@ -2,7 +2,7 @@ import { COMPANY_ID_PATTERN } from '../../../../shared/contract/company-id.ts';
 import type { SqlQueries } from '../database.ts';
 import { importLegacyRows } from '../legacy-import.ts';
 import { setLegacyTablesAside } from '../legacy-tables.ts';
-import type { MigrationContext } from '../migrate.ts';
+import type { MigrationContext } from '../migration.ts';
 
 const COMPANY_ID = `text COLLATE "C" NOT NULL CHECK (company_id ~ '${COMPANY_ID_PATTERN}')`;
 
