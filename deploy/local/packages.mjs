@@ -1,12 +1,11 @@
 // @ts-check
-import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { tryLock } from './lock.mjs';
-import { SetupError, head, say } from './setup-output.mjs';
-
-const REQUIRED_MAJOR = 24;
+import { INSTALL_NODE, REQUIRED_MAJOR, isNewEnough, versionOf } from './node-version.mjs';
+import { npmCi } from './npm-ci.mjs';
+import { SetupError, say } from './setup-output.mjs';
 
 /**
  * Brings `node_modules` in line with `package-lock.json` and makes sure that a new enough Node is there. Two set-ups of
@@ -63,57 +62,21 @@ function install(root, reason) {
   say(`installing npm packages: ${reason}`);
   const lockFile = join(root, 'package-lock.json');
   const before = digest(lockFile);
-  // Warnings (EBADENGINE: npm itself runs on the machine's older Node) matter only when the installation fails.
-  const flags = ['--include=optional', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, error, stdout, stderr } = spawnSync('npm', ['ci', ...flags], {
-    cwd: root,
-    env: { ...process.env, PATH: pathWithoutProject(root) },
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (error || status !== 0) {
-    // npm names the cause first and ends with its help.
-    const cause = error ? error.message : head(`${stderr}\n${stdout}`, 15);
-    throw new SetupError(`npm ci failed:\n${cause}`);
-  }
+  npmCi(root);
   writeFileSync(stampFile(root), before);
-}
-
-/** npm must not run on the Node that it is about to replace. @param {string} root */
-function pathWithoutProject(root) {
-  const own = resolve(root, 'node_modules', '.bin');
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .filter((folder) => resolve(folder) !== own)
-    .join(delimiter);
 }
 
 /** @param {string} root */
 function checkNode(root) {
   const bundled = versionOf(join(root, 'node_modules', '.bin', 'node'));
-  if (major(bundled) >= REQUIRED_MAJOR || (!bundled && major(process.version) >= REQUIRED_MAJOR)) return;
+  if (isNewEnough(bundled || process.version)) return;
   throw new SetupError(
     `Node ${REQUIRED_MAJOR} or newer is needed; this is ${process.version}` +
       (bundled
         ? ` and node_modules/.bin/node is ${bundled}.`
         : ', and node_modules/.bin/node is missing or does not run here.') +
-      `\nInstall Node ${REQUIRED_MAJOR} (https://nodejs.org/en/download), or delete node_modules and run this again.`,
+      `\n${INSTALL_NODE}, or delete node_modules and run this again.`,
   );
-}
-
-/** @param {string} program */
-function versionOf(program) {
-  try {
-    return execFileSync(program, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  } catch {
-    return '';
-  }
-}
-
-/** @param {string} version such as v24.21.0 */
-function major(version) {
-  return Number(/^v([0-9]+)\./.exec(version)?.[1] ?? 0);
 }
 
 /** Tells a touched lockfile (a checkout sets its time) from a changed one. @param {string} root */

@@ -6,10 +6,16 @@ import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-/** Stands in for the registry: it installs one package the way npm leaves it, and counts its calls. */
+/** Stands in for the registry: it installs one package the way npm leaves it, and counts its calls; `exec` brings a Node. */
 const NPM = `#!/bin/sh
-echo "$*" >>calls
-if [ -e broken ]; then echo 'npm error code E404' >&2; exit 1; fi
+home=$(dirname "$0")/..
+echo "$*" >>"$home/calls"
+if [ -e "$home/broken" ]; then echo 'npm error code E404' >&2; exit 1; fi
+if [ "$1" = exec ]; then
+  for call; do :; done
+  eval "$call"
+  exit
+fi
 sleep 0.2
 mkdir -p node_modules/.bin node_modules/left-pad
 echo '{}' >node_modules/left-pad/package.json
@@ -25,11 +31,15 @@ beforeEach(async () => {
   await writeFile(join(clone, 'package.json'), '{ "dependencies": { "left-pad": "1.0.0" } }');
   await writeFile(join(clone, 'package-lock.json'), '{}');
   await mkdir(join(clone, 'bin'));
-  await writeFile(join(clone, 'bin', 'npm'), NPM);
-  await chmod(join(clone, 'bin', 'npm'), 0o755);
+  await writeProgram('npm', NPM);
 });
 
 afterEach(() => rm(clone, { recursive: true, force: true }));
+
+async function writeProgram(name: string, script: string) {
+  await writeFile(join(clone, 'bin', name), script);
+  await chmod(join(clone, 'bin', name), 0o755);
+}
 
 async function setUp(purpose: string, env: Record<string, string> = {}) {
   const path = [join(clone, 'bin'), dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter);
@@ -86,6 +96,52 @@ describe('npm packages', () => {
     expect(stderr).toContain('npm error code E404');
     await rm(join(clone, 'broken'));
     expect((await setUp('tools')).code).toBe(0);
+  });
+});
+
+describe('on a machine whose Node is too old, npm packages', () => {
+  const { platform, arch } = process;
+  const locked = (os: string) => ({ version: '24.1.0', os, cpu: arch, bin: { node: 'bin/node' } });
+
+  beforeEach(() => writeProgram('node', '#!/bin/sh\necho v18.20.4\n'));
+
+  async function lock(packages: Record<string, unknown>) {
+    await writeFile(join(clone, 'package-lock.json'), JSON.stringify({ packages }));
+  }
+
+  test('are installed by the Node that the lockfile names for its platform', async () => {
+    await lock({
+      '': { version: '0.1.0' },
+      'node_modules/node-elsewhere': locked('elsewhere'),
+      'node_modules/node-here': locked(platform),
+    });
+    const { code, stderr } = await setUp('tools');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^setup: .*\n$/);
+    expect(await setUp('tools')).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await calls()).toEqual([
+      expect.stringMatching(/^exec .*--yes .*--package=node-here@24\.1\.0 --package=npm@11/),
+      expect.stringMatching(/^ci .*--include=optional --include=dev/),
+    ]);
+  });
+
+  test('that cannot be had say which Node to install instead', async () => {
+    await lock({ 'node_modules/node-here': locked(platform) });
+    await writeFile(join(clone, 'broken'), '');
+    const { code, stderr } = await setUp('tools');
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'npm error code E404\nThis machine has Node v18.20.4, so npm needs the package node-here@',
+    );
+    expect(stderr).toContain('Install Node 24');
+  });
+
+  test('are not tried on a platform without a Node package', async () => {
+    await lock({ 'node_modules/node-elsewhere': locked('elsewhere') });
+    const { code, stderr } = await setUp('tools');
+    expect(code).toBe(1);
+    expect(stderr).toContain('no npm package brings Node to this platform. Install Node 24');
+    await expect(calls()).rejects.toThrow('ENOENT');
   });
 });
 
