@@ -53,6 +53,8 @@ test('a message is written and shown, and one that came is marked as read', asyn
   expect(whatsApp.simulator.phones.messages(BORIS)).toMatchObject([{ direction: 'in', text: 'hello from the phone' }]);
 
   await client.socket.sendMessage(`${BORIS}@s.whatsapp.net`, { text: 'hello from the salon' });
+  // The list of its sender has it, too, with nothing to press.
+  await page.locator('#messages').getByText('hello from the salon').waitFor();
   await page.getByLabel('Whose phone').selectOption(BORIS);
   await page
     .locator('#messages .row')

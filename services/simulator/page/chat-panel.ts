@@ -40,7 +40,8 @@ export class ChatPanel {
     byId('messages-empty', HTMLElement).hidden = messages.length > 0;
     this.#messages.show(
       messages.slice(-SHOWN_MESSAGES),
-      ({ id }) => id,
+      // Both phones of a message have it under one id, and differ in what can be done with it.
+      ({ id, direction }) => `${direction} ${id}`,
       (row, message) => {
         const { title, detail } = describeMessage(message, phones, this.#time);
         setText(row.title, title);
