@@ -182,8 +182,10 @@ describe('a WebSocket that does not open is', () => {
 });
 
 test('claimed prekeys are filled up: all of them at none, five at five, none above', async () => {
-  const auth = await whatsApp.link();
-  await (await whatsApp.logIn(auth)).caughtUp();
+  const auth = await whatsApp.link(VERA);
+  await whatsApp.logIn(auth);
+  // A consumer learns its name in a message, whose session takes a prekey.
+  await waitFor(() => auth.creds.me?.name === 'Vera', { what: 'the name' });
   const uploads: number[] = [];
   for (const left of [6, 5, 0]) {
     const before = auth.creds.nextPreKeyId;
