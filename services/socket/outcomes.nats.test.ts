@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { subscribeEvents } from '../../shared/bus/event-feed.ts';
+import { subscribeEvents, type LiveMessage } from '../../shared/bus/event-feed.ts';
 import { startNatsServer, type NatsServer } from '../../test/harness/nats-server.ts';
 import { GatewayUnderTest, ownerEvent, type GatewayUnderTestOptions } from '../../test/harness/socket-gateway.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
@@ -112,4 +113,32 @@ test('losses have their series before the first one, so that a rate sees it', as
     expect(text).toContain(`socket_events_total{event="${event}",outcome="error",synthetic="false"} 0\n`);
   }
   expect(text).toContain('socket_events_total{event="other",outcome="dropped",synthetic="false"} 0\n');
+});
+
+test('events of one read are emitted when all of them are written, a sampled one at once and by itself', async () => {
+  let receive: ((message: LiveMessage) => void) | undefined;
+  const of = await start({
+    subscribe: (bus, onMessage, onError) => {
+      receive = onMessage;
+      return subscribeEvents(bus, () => undefined, onError);
+    },
+  });
+  const salons = [1, 2, 3, 4];
+  const browsers = await Promise.all(salons.map((salon) => of.join(salon)));
+  const traced = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const read = (salon: number, traceparent?: string) => {
+    const body = new TextEncoder().encode(JSON.stringify(ownerEvent(salon, 'connected', { epoch: 1, seq: 1 })));
+    receive?.({ subject: `whatsapp.events.company_${salon}`, body, header: () => traceparent });
+  };
+  const emitted = () => of.log.flatMap((line) => (line['msg'] === 'emitted an event' ? [line['company.id']] : []));
+  read(1);
+  read(2);
+  expect(emitted()).toEqual([]);
+  read(3, traced);
+  expect(emitted()).toEqual(['company_1', 'company_2', 'company_3']);
+  read(4);
+  expect(emitted()).toHaveLength(3);
+  await nextTurn();
+  expect(emitted()).toHaveLength(4);
+  for (const browser of browsers) await browser.showing('connected');
 });
