@@ -91,7 +91,7 @@ describe('a command', () => {
     const refused = { ok: false, error: { code: 'NOT_OWNER', message: 'held by replica b' } } as const;
     stack.use(serveAssignments(owner.bus, async () => refused));
     await owner.bus.flush(5_000);
-    expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 300 })).toEqual(refused);
+    expect(await requestCommand(gateway.bus, { ...start, deadlineMs: 1000 })).toEqual(refused);
   });
 
   test('that a full replica was asked to take over is offered to others, and refused when all are full', async () => {

@@ -78,6 +78,8 @@ const QUEUE_GROUP = 'whatsapp';
 /** Replicas with no room that are passed over before that is the answer. */
 const FULL_REPLICAS_ASKED = 4;
 const NOT_OWNER_BACKOFF = { baseMs: 50, maxMs: 500 };
+/** Asking again with less time than this left would only put a timeout in the place of the refusal. */
+const MIN_ANSWER_MS = 100;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -101,7 +103,7 @@ export async function requestCommand(bus: BusConnection, options: CommandRequest
     const reply = await askOnce(bus, options, { body, headers, end });
     if (reply.ok || !isWorthAskingAgain(reply.error.code, attempt)) return reply;
     const waitMs = backoffMs(attempt, NOT_OWNER_BACKOFF);
-    if (performance.now() + waitMs >= end) return reply;
+    if (performance.now() + waitMs + MIN_ANSWER_MS > end) return reply;
     await sleep(waitMs);
   }
 }
