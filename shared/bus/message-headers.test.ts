@@ -39,8 +39,7 @@ test('headers either keep to their own lines or are refused', () => {
     fc.property(hostile, hostile, (name, value) => {
       let wire: string;
       try {
-        // The encoded form of the client library, as it goes out.
-        wire = (toHeaders({ [name]: value }) as { toString(): string }).toString();
+        wire = wireOf({ [name]: value });
       } catch {
         return;
       }
@@ -50,6 +49,22 @@ test('headers either keep to their own lines or are refused', () => {
     }),
     { numRuns: 5_000 },
   );
+});
+
+test('every header arrives under its own name, whatever that is', () => {
+  const record = { 'ce-id': 'a', 'CE-ID': 'b', constructor: 'c', ['__proto__']: 'd', '!~': ' e ' };
+  const header = parseHeaderBlock(wireOf(record));
+  expect(Object.keys(record).map((name) => [name, header(name)])).toEqual([
+    ['ce-id', 'a'],
+    ['CE-ID', 'a'],
+    ['constructor', 'c'],
+    ['__proto__', 'd'],
+    ['!~', 'e'],
+  ]);
+});
+
+test.each(['', 'a:b', 'a b', 'a\tb', 'ё', 'a\r\nb', '\x7f'])('no header is named %j', (name) => {
+  expect(() => toHeaders({ [name]: 'value' })).toThrow(TypeError);
 });
 
 test('no stored block whatever makes reading throw', () => {
@@ -88,3 +103,8 @@ test('a message of another shape than the client library makes has no header blo
   expect(headerBlockOf({} as Msg)).toBeUndefined();
   expect(headerBlockOf({ _rdata: new Uint8Array(3), _msg: { hdr: -1 } } as unknown as Msg)).toBeUndefined();
 });
+
+/** The encoded form of the client library, as it goes out. */
+function wireOf(record: Readonly<Record<string, string>>): string {
+  return (toHeaders(record) as { toString(): string }).toString();
+}
