@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { isCalm, median, medianRatio, rotated, spread } from './statistics.ts';
+import { isCalm, median, medianRatio, rotated, spread, trimmedMean } from './statistics.ts';
 
 describe('the statistics of a benchmark', () => {
   test('take the middle value, which one bad repetition does not move', () => {
     expect(median([3, 1, 900])).toBe(3);
     expect(median([1, 2, 3, 900])).toBe(2.5);
     expect(median([])).toBe(0);
+  });
+
+  test('take the mean of what is neither among the highest nor the lowest tenth', () => {
+    expect(trimmedMean([9, 1, 2, 3, 4, 5, 6, 7, 8, 900])).toBe(5.5);
+    expect(trimmedMean([1, 2, 6])).toBe(3);
+    expect(trimmedMean([])).toBe(0);
   });
 
   test('say how far repetitions lie apart', () => {

@@ -6,6 +6,13 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
+/** The mean of what is left without the highest and the lowest tenth. 0 for none. */
+export function trimmedMean(values: readonly number[]): number {
+  const cut = Math.floor(values.length / 10);
+  const kept = values.toSorted((a, b) => a - b).slice(cut, values.length - cut);
+  return kept.length === 0 ? 0 : kept.reduce((sum, value) => sum + value, 0) / kept.length;
+}
+
 /** How far the values lie apart: (highest - lowest) / median; 0 for fewer than two. */
 export function spread(values: readonly number[]): number {
   const middle = median(values);

@@ -109,9 +109,9 @@ function wrongOf(cells: CellsByColumn, title: string): number {
   return valuesOf(cells, title, FIGURES.wrong).reduce((sum, count) => sum + count, 0);
 }
 
-const LEGEND = `off: OTEL_SDK_DISABLED. off again: the control, the same in processes of its own. Ratios: the share of traces that are
-sampled and sent by OTLP over HTTP to a receiver on this machine. Gateway: 1,000 events/s for 475 companies with a browser
-each. WhatsApp service: its publishing half, confirmed by the stream, 1,000 connects/s.
+const LEGEND = `off: without the SDK. off again: the control, the same once more. Ratios: the share of traces that are sampled and sent by
+OTLP over HTTP to a receiver on this machine. Gateway: 1,000 events/s for 475 companies with a browser each, a process for
+each mode. WhatsApp service: its publishing half, confirmed by the stream, 1,000 connects/s, all modes in one process.
 Each cell: median of the repetitions ± half their spread. "to off": median of the ratios within a repetition.`;
 
 /** The whole way and both halves as tables, then the targets. */

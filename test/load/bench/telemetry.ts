@@ -9,10 +9,10 @@ import { measure } from '../run.ts';
 import { OwnSystem } from '../system/own-system.ts';
 import type { Target } from '../system/target.ts';
 import { FIGURES, toLatencyCell, type Cell } from './cell.ts';
-import { rotated } from './statistics.ts';
+import { rotated, trimmedMean } from './statistics.ts';
 import { MODES, type Mode, type TelemetryCells } from './telemetry-verdict.ts';
 import { startTraceReceiver } from './trace-receiver.ts';
-import type { PublishingMethods } from './traced-publisher.ts';
+import type { PublishingMethods, PublishingUse } from './traced-publisher.ts';
 
 export interface TelemetryOptions {
   readonly repetitions: number;
@@ -23,6 +23,8 @@ export interface TelemetryOptions {
 
 const PUBLISHER = join(import.meta.dirname, 'traced-publisher.ts');
 const RATE = 1000;
+/** What a machine gives a process changes within a second. */
+const SLICE_EVENTS = 100;
 const BROWSERS = 500;
 const COMPANIES = 475;
 const WARMUP_MS = 1500;
@@ -31,9 +33,9 @@ const FIRST_SECONDS = 3;
 const SETTLE_MS = 6500;
 
 /**
- * The cells of each mode, one a repetition. In each repetition each mode has processes of its own, all of them new: two
- * processes that do the same differ by a tenth for as long as they live. `off again` is `off` once more: what is left of that
- * in the medians. An abort ends it early, with what there is.
+ * The cells of each mode, one a repetition, each of which has new processes. Of gateways each mode has one of its own, and
+ * `off again` says by how much two that do the same differ. Of the WhatsApp service one process is under one mode after the
+ * other, a tenth of a second each. An abort ends it early, with what there is.
  */
 export async function measureTelemetry(options: TelemetryOptions): Promise<TelemetryCells> {
   await using receiver = await startTraceReceiver();
@@ -42,23 +44,15 @@ export async function measureTelemetry(options: TelemetryOptions): Promise<Telem
     cells[half].set(title, [...(cells[half].get(title) ?? []), cell]);
   try {
     for (let round = 0; round < options.repetitions; round += 1) {
-      await using stack = new AsyncDisposableStack();
-      const stands = new Map<Mode, Stand>();
-      for (const mode of rotated(MODES, round)) {
-        stands.set(mode, stack.use(await Stand.open(mode, receiver.url, options.signal)));
-      }
-      await sleep(SETTLE_MS);
-      for (const stand of stands.values()) {
-        options.signal.throwIfAborted();
-        await stand.warmUp(options);
-      }
-      for (const [mode, stand] of stands) {
-        const gateway = await stand.measureGateway(options);
-        const publisher = await stand.measurePublisher(options);
-        options.signal.throwIfAborted();
+      const modes = rotated(MODES, round);
+      const gateways = await measureGateways(modes, receiver.url, options);
+      const publisher = await measurePublisher(modes, receiver.url, options);
+      for (const mode of MODES) {
+        const [gateway, publishing] = [gateways.get(mode), publisher.get(mode)];
+        if (!gateway || !publishing) continue;
         keep('gateway', mode, gateway);
-        keep('publisher', mode, publisher);
-        const said = [gateway, publisher].map((cell) => cell[FIGURES.cpu]?.toFixed(1)).join(' and ');
+        keep('publisher', mode, publishing);
+        const said = [gateway, publishing].map((cell) => cell[FIGURES.cpu]?.toFixed(1)).join(' and ');
         options.say(`${round + 1}/${options.repetitions}  ${mode.title}: ${said} µs an event`);
       }
     }
@@ -68,27 +62,72 @@ export async function measureTelemetry(options: TelemetryOptions): Promise<Telem
   return cells;
 }
 
-/** Both services under one mode of tracing: a gateway with its browsers, and the WhatsApp service's publishing half. */
+async function measureGateways(
+  modes: readonly Mode[],
+  receiverUrl: string,
+  { seconds, signal }: TelemetryOptions,
+): Promise<Map<Mode, Cell>> {
+  await using stack = new AsyncDisposableStack();
+  const stands = new Map<Mode, Stand>();
+  for (const mode of modes) stands.set(mode, stack.use(await Stand.open(mode, receiverUrl, signal)));
+  await sleep(SETTLE_MS, undefined, { signal });
+  // The first events run code that is not compiled yet.
+  for (const stand of stands.values()) await stand.measure(FIRST_SECONDS, signal);
+  const cells = new Map<Mode, Cell>();
+  for (const [mode, stand] of stands) {
+    cells.set(mode, await stand.measure(seconds, signal));
+    signal.throwIfAborted();
+  }
+  return cells;
+}
+
+async function measurePublisher(
+  modes: readonly Mode[],
+  receiverUrl: string,
+  { seconds, signal }: TelemetryOptions,
+): Promise<Map<Mode, Cell>> {
+  await using nats = await startNatsServer();
+  await using publishing = new Remote<PublishingMethods>(PUBLISHER);
+  await publishing.call('open', { natsUrl: nats.url, receiverUrl });
+  const uses = new Map(modes.map((mode) => [mode, [] as PublishingUse[]]));
+  const slices = (of: number) => (of * RATE) / SLICE_EVENTS;
+  for (let slice = 0; slice < slices(FIRST_SECONDS + seconds); slice += 1) {
+    for (const mode of rotated(modes, slice)) {
+      signal.throwIfAborted();
+      const run = { ratio: mode.ratio, events: SLICE_EVENTS, rate: RATE, companies: COMPANIES };
+      const use = await publishing.call('run', run);
+      // The first ones run code that is not compiled yet.
+      if (slice >= slices(FIRST_SECONDS)) uses.get(mode)?.push(use);
+    }
+  }
+  return new Map([...uses].map(([mode, ofMode]) => [mode, toPublishingCell(ofMode)]));
+}
+
+function toPublishingCell(uses: readonly PublishingUse[]): Cell {
+  return {
+    [FIGURES.cpu]: trimmedMean(uses.map(({ cpuSeconds }) => (cpuSeconds / SLICE_EVENTS) * 1e6)),
+    [FIGURES.wrong]: uses.reduce((sum, { refused }) => sum + refused, 0),
+  };
+}
+
+/** A gateway with its browsers under one mode of tracing. */
 class Stand implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #mode: Mode;
   readonly #target: Target;
   readonly #crews: { readonly browsers: BrowserCrew; readonly publishers: PublisherCrew };
-  readonly #publishing: Remote<PublishingMethods>;
 
-  private constructor(stack: AsyncDisposableStack, { mode, target, crews, publishing }: Parts) {
+  private constructor(stack: AsyncDisposableStack, { mode, target, crews }: Parts) {
     this.#stack = stack;
     this.#mode = mode;
     this.#target = target;
     this.#crews = crews;
-    this.#publishing = publishing;
   }
 
   static async open(mode: Mode, receiverUrl: string, signal: AbortSignal): Promise<Stand> {
     await using stack = new AsyncDisposableStack();
-    const env = environmentOf(mode, receiverUrl);
     const system = stack.use(await OwnSystem.start({ gateways: 0, whatsapp: false }));
-    const port = await system.startGateway('gateway', env);
+    const port = await system.startGateway('gateway', environmentOf(mode, receiverUrl));
     const target: Target = {
       gatewayUrls: [`http://127.0.0.1:${port}`],
       transport: { kind: 'core', natsUrl: system.nats.url },
@@ -100,34 +139,15 @@ class Stand implements AsyncDisposable {
     const plan = planFor(1, mode);
     const browsers = stack.use(new BrowserCrew({ target, plan, workers: 1 }));
     const publishers = stack.use(new PublisherCrew(target.transport, plan));
-    const publishing = stack.use(new Remote<PublishingMethods>(PUBLISHER, env));
     await browsers.connect(signal, () => undefined);
-    // A nats-server of its own: the gateway would have to look at these events too.
-    const nats = stack.use(await startNatsServer());
-    await publishing.call('open', nats.url);
-    return new Stand(stack.move(), { mode, target, crews: { browsers, publishers }, publishing });
+    return new Stand(stack.move(), { mode, target, crews: { browsers, publishers } });
   }
 
-  /** The first events run code that is not compiled yet. */
-  async warmUp(options: TelemetryOptions): Promise<void> {
-    await this.measureGateway({ ...options, seconds: FIRST_SECONDS });
-    await this.measurePublisher({ ...options, seconds: FIRST_SECONDS });
-  }
-
-  async measureGateway({ seconds, signal }: TelemetryOptions): Promise<Cell> {
-    const request = {
-      plan: planFor(seconds, this.#mode),
-      target: this.#target,
-      signal,
-      onProgress: () => undefined,
-    };
-    return toLatencyCell(await measure(this.#crews, request));
-  }
-
-  async measurePublisher({ seconds }: TelemetryOptions): Promise<Cell> {
-    const events = RATE * seconds;
-    const { cpuSeconds, refused } = await this.#publishing.call('run', { events, rate: RATE, companies: COMPANIES });
-    return { [FIGURES.cpu]: (cpuSeconds / events) * 1e6, [FIGURES.wrong]: refused };
+  async measure(seconds: number, signal: AbortSignal): Promise<Cell> {
+    const plan = planFor(seconds, this.#mode);
+    return toLatencyCell(
+      await measure(this.#crews, { plan, target: this.#target, signal, onProgress: () => undefined }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -139,10 +159,9 @@ interface Parts {
   readonly mode: Mode;
   readonly target: Target;
   readonly crews: { readonly browsers: BrowserCrew; readonly publishers: PublisherCrew };
-  readonly publishing: Remote<PublishingMethods>;
 }
 
-/** The gateway follows the sender's decision; the WhatsApp service makes it. */
+/** The gateway follows the sender's decision. */
 function environmentOf({ ratio }: Mode, receiverUrl: string): Readonly<Record<string, string>> {
   if (ratio === undefined) return { OTEL_SDK_DISABLED: 'true' };
   return {

@@ -1,8 +1,7 @@
 /**
  * Generator process: the publishing half of the WhatsApp service, with its spans, headers, confirmations, metrics and
- * log lines, at a steady rate. Tracing is as `OTEL_*` says.
+ * log lines, at a steady rate and under one mode of tracing after the other.
  */
-import '../../../shared/telemetry/preload.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Instruments } from '../../../services/whatsapp/instruments.ts';
 import { EventPublisher } from '../../../services/whatsapp/publisher.ts';
@@ -15,8 +14,17 @@ import { createLogger } from '../../../shared/telemetry/logger.ts';
 import { Metrics } from '../../../shared/telemetry/metrics.ts';
 import { serve } from '../generator/remote.ts';
 import { loadCompany } from '../plan.ts';
+import { SwitchedTracing } from './switched-tracing.ts';
+
+export interface PublishingOptions {
+  readonly natsUrl: string;
+  /** Takes the spans. */
+  readonly receiverUrl: string;
+}
 
 export interface PublishingRun {
+  /** The share of traces that are sampled; `undefined` without the SDK. */
+  readonly ratio: number | undefined;
   readonly events: number;
   /** Events a second. */
   readonly rate: number;
@@ -35,13 +43,15 @@ const account = { phoneNumber: '79990000001' };
 
 class Publishing {
   readonly #events: EventPublisher;
+  readonly #tracing: SwitchedTracing;
   readonly #clock = new WallClock();
   readonly #epoch = Math.floor(Date.now() / 1000);
   #count = 0;
 
-  constructor(bus: BusConnection) {
+  constructor(bus: BusConnection, receiverUrl: string) {
     // Every line is made, as in production, and none is kept.
     const logger = createLogger({ name: 'whatsapp', level: 'info', destination: { write: () => undefined } });
+    this.#tracing = new SwitchedTracing(receiverUrl, logger);
     this.#events = new EventPublisher({
       publisher: new ConfirmedPublisher(bus, { streams: STREAMS }),
       instruments: new Instruments(logger, new Metrics()),
@@ -51,7 +61,8 @@ class Publishing {
     });
   }
 
-  async run({ events, rate, companies }: PublishingRun): Promise<PublishingUse> {
+  async run({ ratio, events, rate, companies }: PublishingRun): Promise<PublishingUse> {
+    this.#tracing.use(ratio);
     const before = process.cpuUsage();
     const startedMs = performance.now();
     const outcomes: Promise<boolean>[] = [];
@@ -83,10 +94,10 @@ class Publishing {
 let publishing: Publishing | undefined;
 
 export const publishingMethods = {
-  open: async (natsUrl: string): Promise<void> => {
+  open: async ({ natsUrl, receiverUrl }: PublishingOptions): Promise<void> => {
     const bus = await BusConnection.connect({ servers: [natsUrl], name: 'bench' });
     await ensureStreams(bus, STREAMS);
-    publishing = new Publishing(bus);
+    publishing = new Publishing(bus, receiverUrl);
   },
   run: async (run: PublishingRun): Promise<PublishingUse> => {
     if (!publishing) throw new Error('not open');
