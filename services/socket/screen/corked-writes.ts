@@ -23,7 +23,7 @@ export class CorkedWrites {
     if (this.#corked.has(socket)) return;
     // After the messages of this read, whose callbacks are microtasks of the client library, and before the next read. In no
     // event's trace: it is for all of them.
-    if (this.#corked.size === 0) context.with(ROOT_CONTEXT, () => process.nextTick(() => this.flush()));
+    if (this.#corked.size === 0) inNoTrace(() => process.nextTick(() => this.flush()));
     socket.cork();
     this.#corked.add(socket);
   }
@@ -43,8 +43,14 @@ export class CorkedWrites {
     this.#waiting = [];
     for (const socket of corked) socket.uncork();
     const writtenUs = this.#wallMicros();
-    context.with(ROOT_CONTEXT, () => {
+    inNoTrace(() => {
       for (const listener of waiting) listener(writtenUs);
     });
   }
+}
+
+/** Nearly always there is none, and every await and every write below `with` carries what it made the active one. */
+function inNoTrace(work: () => void): void {
+  if (context.active() === ROOT_CONTEXT) work();
+  else context.with(ROOT_CONTEXT, work);
 }
