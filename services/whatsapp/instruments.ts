@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api';
 import type { PublishRetry } from '../../shared/bus/confirmed-publisher.ts';
 import type { CompanyId } from '../../shared/contract/company-id.ts';
 import type { OrderedEvent } from '../../shared/contract/events.ts';
@@ -7,6 +8,7 @@ import { MessagingInstruments } from '../../shared/instruments/messaging-instrum
 import type { Exemplar } from '../../shared/telemetry/duration-histogram.ts';
 import type { Logger } from '../../shared/telemetry/logger.ts';
 import type { Metrics } from '../../shared/telemetry/metrics.ts';
+import { exemplarOf, traceFieldsOf } from '../../shared/telemetry/spans.ts';
 import { Throttle } from '../../shared/telemetry/throttle.ts';
 import { maskPhoneNumber } from './session/account.ts';
 import { CLOSE_REASONS, type CloseReason } from './session/close-reason.ts';
@@ -65,8 +67,8 @@ export class Instruments {
     });
   }
 
-  /** Call inside the event's span: the line then carries its trace id. */
-  published(event: OrderedEvent, { prepareS, publishS }: PublishTimings, exemplar: Exemplar | undefined): void {
+  /** @param root the event's span, whose ids the line carries */
+  published(event: OrderedEvent, { prepareS, publishS }: PublishTimings, root: Span): void {
     const { type, id, phoneNumber, republished = false } = event;
     const fields = {
       ...companyOf(event.companyId),
@@ -76,19 +78,21 @@ export class Instruments {
       republished,
       ...(phoneNumber && { phone: maskPhoneNumber(phoneNumber) }),
       ...(!republished && { prepareMs: toMs(prepareS), publishMs: toMs(publishS) }),
+      ...traceFieldsOf(root),
     };
     const line = `whatsapp ${type}`;
     if (isTerminal(type as SessionState)) this.#logger.info(fields, line);
     else this.#logger.debug(fields, line);
     if (republished) return;
     const synthetic = String(event.synthetic === true);
+    const exemplar = exemplarOf(root);
     this.#stages.observe(withExemplar({ stage: 'prepare', synthetic }, prepareS, exemplar));
     this.#stages.observe(withExemplar({ stage: 'publish', synthetic }, publishS, exemplar));
   }
 
   /** The stream did not take the event as this owner's next one. */
-  publishRefused({ companyId, id }: OrderedEvent, outcome: 'duplicate' | 'fenced'): void {
-    this.#logger.warn({ ...companyOf(companyId), id, outcome }, 'event refused by the stream');
+  publishRefused({ companyId, id }: OrderedEvent, outcome: 'duplicate' | 'fenced', root: Span): void {
+    this.#logger.warn({ ...companyOf(companyId), id, outcome, ...traceFieldsOf(root) }, 'event refused by the stream');
   }
 
   publishDropped(companyId: CompanyId, event: string, err: unknown): void {

@@ -1,4 +1,4 @@
-import { SpanKind, trace, type Attributes } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, trace, type Attributes, type Context, type Span } from '@opentelemetry/api';
 import type { ConfirmedPublisher } from '../../shared/bus/confirmed-publisher.ts';
 import type { PublishOutcome } from '../../shared/bus/publish-attempt.ts';
 import { injectTraceContext } from '../../shared/bus/trace-context.ts';
@@ -11,7 +11,7 @@ import type { WallClock } from '../../shared/lifecycle/wall-clock.ts';
 import { ATTRIBUTES } from '../../shared/telemetry/attributes.ts';
 import { publishEventSpan } from '../../shared/telemetry/messaging-spans.ts';
 import { CONNECT_SPAN, EVENT_SPAN } from '../../shared/telemetry/span-names.ts';
-import { endSpanWith, exemplarOf } from '../../shared/telemetry/spans.ts';
+import { endSpanWith } from '../../shared/telemetry/spans.ts';
 import type { Instruments } from './instruments.ts';
 import { toOrderedEvent, type EventDraft } from './session/session-event.ts';
 
@@ -26,6 +26,13 @@ export interface EventPublisherOptions {
   readonly clock: WallClock;
   /** `false`: the right to publish is over, whatever the stream knows of it. */
   readonly mayPublish: () => boolean;
+}
+
+/** An event in its final form, and where it belongs. */
+interface Stamped {
+  readonly companyId: CompanyId;
+  readonly position: Position;
+  readonly event: OrderedEvent;
 }
 
 /**
@@ -57,45 +64,43 @@ export class EventPublisher {
     const event = toOrderedEvent(companyId, position, draft, Date.now());
     onStamped(event);
     const options = {
-      root: true,
       kind: SpanKind.INTERNAL,
       ...(!republished && { startTime: occurred.wallUs / 1000 }),
     };
-    const name = event.type === 'connected' ? CONNECT_SPAN : EVENT_SPAN;
-    return tracer.startActiveSpan(name, options, (root) =>
-      endSpanWith(root, async () => {
-        // Attributes of a root that nobody records, and a span below it, would only cost.
-        const isRecording = root.isRecording();
-        if (isRecording) root.setAttributes(rootAttributes(event));
-        const outcome = await (isRecording
-          ? this.#sendTraced(companyId, position, event)
-          : this.#send(companyId, position, event));
-        root.setAttribute(ATTRIBUTES.outcome, outcome.kind);
-        if (outcome.kind !== 'stored') {
-          this.#options.instruments.publishRefused(event, outcome.kind);
-          return outcome;
-        }
-        const timings = {
-          prepareS: (started - occurred.monotonicMs) / 1000,
-          publishS: (performance.now() - started) / 1000,
-        };
-        this.#options.instruments.published(event, timings, exemplarOf(root));
+    const root = tracer.startSpan(event.type === 'connected' ? CONNECT_SPAN : EVENT_SPAN, options, ROOT_CONTEXT);
+    return endSpanWith(root, async () => {
+      const outcome = await this.#sendTraced({ companyId, position, event }, root);
+      root.setAttribute(ATTRIBUTES.outcome, outcome.kind);
+      if (outcome.kind !== 'stored') {
+        this.#options.instruments.publishRefused(event, outcome.kind, root);
         return outcome;
-      }),
-    );
+      }
+      const timings = {
+        prepareS: (started - occurred.monotonicMs) / 1000,
+        publishS: (performance.now() - started) / 1000,
+      };
+      this.#options.instruments.published(event, timings, root);
+      return outcome;
+    });
   }
 
-  #sendTraced(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
-    const { name, options } = publishEventSpan(companyId, event.id);
-    return tracer.startActiveSpan(name, options, (span) =>
-      endSpanWith(span, () => this.#send(companyId, position, event)),
-    );
+  /**
+   * The context is handed on and not made the active one: to carry it over the awaits costs as much as the ids, and the
+   * publisher decides the waiting events of a company in one go, whoever's turn it was when it began.
+   */
+  #sendTraced(stamped: Stamped, root: Span): Promise<PublishOutcome> {
+    const inRoot = trace.setSpan(ROOT_CONTEXT, root);
+    // Attributes of a root that nobody records, and a span below it, would only cost.
+    if (!root.isRecording()) return this.#send(stamped, inRoot);
+    root.setAttributes(rootAttributes(stamped.event));
+    const { name, options } = publishEventSpan(stamped.companyId, stamped.event.id);
+    const span = tracer.startSpan(name, options, inRoot);
+    return endSpanWith(span, () => this.#send(stamped, trace.setSpan(inRoot, span)));
   }
 
-  /** The context of the active span goes along, recorded or not. */
-  #send(companyId: CompanyId, position: Position, event: OrderedEvent): Promise<PublishOutcome> {
+  #send({ companyId, position, event }: Stamped, within: Context): Promise<PublishOutcome> {
     const headers: Record<string, string> = { ...cloudEventHeaders(event, this.#options.source) };
-    injectTraceContext(headers);
+    injectTraceContext(headers, within);
     const { publisher, instruments, clock } = this.#options;
     const body = () => encoder.encode(JSON.stringify({ ...event, publishedAt: clock.nowMicros() }));
     const message = { id: event.id, position, body, headers };

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { context, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   connectBus,
@@ -193,6 +195,31 @@ describe('next to other publishers', () => {
     await publishByHand(byHand);
     expect(await publisher.publish(company, testEvent(company, { epoch: 1, seq: 2 }))).toEqual({ kind: 'stored' });
     expect(retries).toHaveLength(2);
+  });
+
+  test('a repetition is told of in the trace of its own event, whichever event of the company began the queue', async () => {
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+    stack.defer(() => context.disable());
+    const traces: (string | undefined)[] = [];
+    const publisher = startPublisher({ onRetry: () => traces.push(trace.getSpanContext(context.active())?.traceId) });
+    const traceIds = ['a', 'b'].map((digit) => digit.repeat(32));
+    const published = traceIds.map((traceId, index) => {
+      const event = testEvent(company, { epoch: 1, seq: index + 1 });
+      const bytes = typeof event.body === 'function' ? event.body() : event.body;
+      let attempts = 0;
+      const body = () => {
+        attempts += 1;
+        if (attempts === 1) natsOf(connection.bus).publish(eventsSubject(company), byHand);
+        return bytes;
+      };
+      return publisher.publish(company, {
+        ...event,
+        body,
+        headers: { traceparent: `00-${traceId}-${'c'.repeat(16)}-00` },
+      });
+    });
+    expect(await Promise.all(published)).toEqual([{ kind: 'stored' }, { kind: 'stored' }]);
+    expect(traces).toEqual(traceIds);
   });
 
   test('an event published by hand in between is stepped over and the next one is stored behind it', async () => {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { context } from '@opentelemetry/api';
 import type { CompanyId } from '../contract/company-id.ts';
 import { MESSAGE_ID } from '../contract/headers.ts';
 import type { Position } from '../contract/position.ts';
@@ -12,6 +13,7 @@ import { toHeaders } from './message-headers.ts';
 import { attemptPublish, type Publication, type PublishOutcome, type SubjectEnd } from './publish-attempt.ts';
 import { PublisherStoppedError, PublishQueueFullError, PublishRefusedError } from './publisher-errors.ts';
 import { recreateStreams, type StreamOptions } from './streams.ts';
+import { extractTraceContext } from './trace-context.ts';
 
 export interface PublishRetry {
   readonly companyId: CompanyId;
@@ -30,6 +32,7 @@ export interface ConfirmedPublisherOptions {
   readonly backoff?: BackoffOptions;
   /** How long one attempt waits for its acknowledgement, in ms. Default 2,000. */
   readonly attemptTimeoutMs?: number;
+  /** Called in the trace of the event that is tried again. */
   readonly onRetry?: (retry: PublishRetry) => void;
   /** All waiting events, whenever their number changes. */
   readonly onQueueDepth?: (depth: number) => void;
@@ -45,6 +48,8 @@ export interface EventMessage {
   readonly body: Uint8Array | (() => Uint8Array);
   readonly headers: Readonly<Record<string, string>>;
 }
+
+type FailedAttempt = Pick<PublishRetry, 'attempt' | 'error'>;
 
 interface Waiting {
   readonly publication: Publication;
@@ -164,13 +169,14 @@ export class ConfirmedPublisher implements AsyncDisposable {
       } catch (error) {
         if (this.#stop.signal.aborted) throw new PublisherStoppedError(publication.id);
         if (isHopeless(error)) throw new PublishRefusedError(publication.id, error);
-        await this.#beforeRetry(end, { id: publication.id, attempt, error: toBusError(error, 'publish') });
+        await this.#beforeRetry(end, publication, { attempt, error: toBusError(error, 'publish') });
       }
     }
   }
 
-  async #beforeRetry(end: SubjectEnd, retry: Omit<PublishRetry, 'companyId'>): Promise<void> {
-    this.#options.onRetry?.({ companyId: end.companyId, ...retry });
+  async #beforeRetry(end: SubjectEnd, { id, headers }: Publication, retry: FailedAttempt): Promise<void> {
+    const trace = extractTraceContext((name) => headers.get(name) || undefined);
+    context.with(trace, () => this.#options.onRetry?.({ companyId: end.companyId, id, ...retry }));
     if (saysStreamIsGone(retry.error)) {
       end.lastSeq = undefined;
       await this.#ensureStreams();

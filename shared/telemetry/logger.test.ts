@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { ROOT_CONTEXT, context, trace } from '@opentelemetry/api';
+import { INVALID_SPAN_CONTEXT, ROOT_CONTEXT, context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLogger } from './logger.ts';
@@ -31,6 +31,12 @@ test('a line inside a span carries its trace id, a line outside carries none', (
     trace_flags: '01',
   });
   expect(lines[1]).not.toContain('trace_id');
+});
+
+test('a span of nobody, as there is without the SDK, leaves no ids of zeros', () => {
+  const { lines, logger } = capture();
+  context.with(trace.setSpanContext(ROOT_CONTEXT, INVALID_SPAN_CONTEXT), () => logger.info('inside'));
+  expect(lines[0]).not.toContain('trace_id');
 });
 
 const failed = Object.assign(new Error('no'), { code: 'X', token: 'SECRET', creds: { noiseKey: 'SECRET' } });

@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api';
 import pino from 'pino';
 import { hidingSecrets } from './secrets.ts';
+import { traceFieldsOf } from './spans.ts';
 
 /** The logger that services pass around: pino, JSON lines on standard output. */
 export type Logger = pino.Logger;
@@ -13,8 +14,7 @@ export interface LoggerOptions {
 }
 
 /**
- * JSON lines with `trace_id`, `span_id` and `trace_flags` of the active span, the field names of the OpenTelemetry log
- * data model. Callers never log a QR, a pairing code, a key, a token or a full phone number; `hidingSecrets` is the net
+ * JSON lines with the trace of the active span. Callers never log a QR, a pairing code, a key, a token or a full phone number; `hidingSecrets` is the net
  * under that rule, for a line and the objects in it.
  */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
@@ -22,11 +22,7 @@ export function createLogger({ name, level, destination }: LoggerOptions): Logge
     name,
     level,
     ...hidingSecrets,
-    mixin() {
-      const context = trace.getActiveSpan()?.spanContext();
-      if (!context) return {};
-      return { trace_id: context.traceId, span_id: context.spanId, trace_flags: `0${context.traceFlags.toString(16)}` };
-    },
+    mixin: () => traceFieldsOf(trace.getActiveSpan()),
   };
   return destination ? pino(options, destination) : pino(options);
 }

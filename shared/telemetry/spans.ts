@@ -1,4 +1,4 @@
-import { SpanStatusCode, TraceFlags, type Span } from '@opentelemetry/api';
+import { INVALID_TRACEID, SpanStatusCode, TraceFlags, type Span } from '@opentelemetry/api';
 import { ATTRIBUTES } from './attributes.ts';
 import type { Exemplar } from './duration-histogram.ts';
 
@@ -6,6 +6,16 @@ import type { Exemplar } from './duration-histogram.ts';
 export function exemplarOf(span: Span): Exemplar | undefined {
   const { traceId, spanId, traceFlags } = span.spanContext();
   return traceFlags & TraceFlags.SAMPLED ? { trace_id: traceId, span_id: spanId } : undefined;
+}
+
+/**
+ * What a log line says of its trace, in the field names of the OpenTelemetry log data model; nothing without the SDK.
+ * https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+ */
+export function traceFieldsOf(span: Span | undefined): Readonly<Record<string, string>> {
+  const context = span?.spanContext();
+  if (!context || context.traceId === INVALID_TRACEID) return {};
+  return { trace_id: context.traceId, span_id: context.spanId, trace_flags: `0${context.traceFlags.toString(16)}` };
 }
 
 /** The low-cardinality name of what went wrong: the error's stable code, or its class. */

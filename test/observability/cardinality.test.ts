@@ -1,3 +1,4 @@
+import { trace, type SpanContext } from '@opentelemetry/api';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../services/socket/clock.ts';
 import { SocketInstruments } from '../../services/socket/instruments.ts';
@@ -36,6 +37,11 @@ function eventOf(companyId: CompanyId, type: EventType, index: number): OrderedE
   return { ...event, synthetic: index % 3 !== 0 } as OrderedEvent;
 }
 
+function spanContextOf(index: number): SpanContext {
+  const id = (index + 1).toString(16);
+  return { traceId: id.padStart(32, '0'), spanId: id.padStart(16, '0'), traceFlags: index % 2 };
+}
+
 function driveSocket(metrics: Metrics, companyIds: readonly CompanyId[]): void {
   const messaging = new MessagingInstruments(metrics);
   const instruments = new SocketInstruments(logger, { metrics, messaging, clock: systemClock() });
@@ -43,7 +49,8 @@ function driveSocket(metrics: Metrics, companyIds: readonly CompanyId[]): void {
     const type = EVENT_TYPES[index % EVENT_TYPES.length] ?? 'connected';
     const event = eventOf(companyId, type, index);
     const nowUs = Date.now() * 1000;
-    const exemplar = { trace_id: index.toString(16).padStart(32, '0'), span_id: index.toString(16).padStart(16, '0') };
+    const { traceId, spanId } = spanContextOf(index);
+    const exemplar = { trace_id: traceId, span_id: spanId };
     instruments.emitted(event, { receivedUs: nowUs, startedUs: nowUs, endedUs: nowUs, roomSize: index, exemplar });
     instruments.noAudience(companyId);
     instruments.notShown(event, index % 2 === 0 ? 'stale' : 'duplicate');
@@ -62,8 +69,9 @@ function driveWhatsApp(metrics: Metrics, companyIds: readonly CompanyId[]): void
   for (const [index, companyId] of companyIds.entries()) {
     const type = EVENT_TYPES[index % EVENT_TYPES.length] ?? 'connected';
     const event = eventOf(companyId, type, index);
-    instruments.published(event, { prepareS: index / 1e6, publishS: index / 1e5 }, undefined);
-    instruments.publishRefused(event, 'fenced');
+    const root = trace.wrapSpanContext(spanContextOf(index));
+    instruments.published(event, { prepareS: index / 1e6, publishS: index / 1e5 }, root);
+    instruments.publishRefused(event, 'fenced', root);
     const error = new BusError('BUS_TIMEOUT', companyId);
     instruments.publishRetried({ companyId, id: event.id, attempt: index, error });
     instruments.sessionOpened(companyId, index % 2 === 0 ? 'qr' : 'resume', index);
