@@ -61,13 +61,13 @@ export function readHeader(from: MsgHdrs | undefined, name: string): string | un
   return from.get(name) || from.get(name, Match.IgnoreCase) || undefined;
 }
 
-/** https://docs.nats.io/reference/reference-protocols/nats-protocol#hpub: printable ASCII without the colon. */
+/** Printable ASCII without the colon: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-4.md */
 const NAME = /^[!-9;-~]+$/;
 const LINE_BREAK = /[\r\n]/;
 
 /**
- * Checked here because `set` of `nats` 2.29.3 looks through all names twice and spells each anew, which makes 1 KB of
- * garbage a header.
+ * Checked here because `set` of `nats` 2.29.3 looks through all names twice and spells the new one anew, which makes
+ * 1 KB of garbage a header.
  * @throws TypeError when a name or a value cannot stand in a header, such as a value with a line break.
  */
 export function toHeaders(record: Readonly<Record<string, string>>): MsgHdrs {
@@ -77,7 +77,7 @@ export function toHeaders(record: Readonly<Record<string, string>>): MsgHdrs {
 function toHeader([name, value]: [string, string]): [string, string[]] {
   if (!NAME.test(name)) throw new TypeError(`no header can be named ${JSON.stringify(name)}`);
   if (LINE_BREAK.test(value)) throw new TypeError(`a line break in the value of header ${name}`);
-  return [name, [value]];
+  return [name, [value.trim()]];
 }
 
 /**

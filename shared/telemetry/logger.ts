@@ -14,8 +14,8 @@ export interface LoggerOptions {
 }
 
 /**
- * JSON lines with the trace of the active span. Callers never log a QR, a pairing code, a key, a token or a full phone number; `hidingSecrets` is the net
- * under that rule, for a line and the objects in it.
+ * JSON lines with the trace of the active span. Callers never log a QR, a pairing code, a key, a token or a full phone
+ * number; `hidingSecrets` is the net under that rule, for a line and the objects in it.
  */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
   const options: pino.LoggerOptions = {
