@@ -73,6 +73,8 @@ export class NatsServer {
     const output: string[] = [];
     const child = spawn(process.env['NATS_SERVER_BIN'] ?? 'nats-server', ['-c', this.#configFile], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      // A Ctrl-C goes to the whole terminal; what publishes would wait for this server for ever.
+      detached: true,
     });
     this.#process = child;
     endWithThisProcess(child);

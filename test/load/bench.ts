@@ -44,6 +44,7 @@ await runCommand(BENCH_HELP, async (args, signal) => {
       const cells = await measureTelemetry({ ...options, ...common });
       const verdict = judgeTelemetry(cells);
       process.stdout.write(`\n${renderTelemetry(cells, verdict)}\n`);
+      if (signal.aborted) break;
       const { gateway, publisher } = cells;
       const shown = { gateway: Object.fromEntries(gateway), publisher: Object.fromEntries(publisher) };
       await keep('telemetry', { environment, ...verdict, ...shown });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isCalm, median, medianRatio, rotated, spread, trimmedMean } from './statistics.ts';
+import { isCalm, median, medianRatio, rotated, shuffled, spread, trimmedMean } from './statistics.ts';
 
 describe('the statistics of a benchmark', () => {
   test('take the middle value, which one bad repetition does not move', () => {
@@ -33,6 +33,15 @@ describe('the statistics of a benchmark', () => {
 
   test('call a control outside of 0.9 to 1.1 restless', () => {
     expect([0.89, 0.9, 1, 1.1, 1.11].map(isCalm)).toEqual([false, true, true, true, false]);
+  });
+
+  test('let every mode follow every other one equally often', () => {
+    const modes = ['a', 'b', 'c'];
+    const rounds = Array.from({ length: 6_000 }, () => shuffled(modes));
+    expect(rounds.every((round) => round.toSorted().join('') === 'abc')).toBe(true);
+    const orders = Map.groupBy(rounds, (round) => round.join(''));
+    for (const { length } of orders.values()) expect(Math.abs(length - 1_000)).toBeLessThan(250);
+    expect(orders.size).toBe(6);
   });
 
   test('let every variant come first in its turn', () => {

@@ -42,3 +42,11 @@ export function rotated<T>(items: readonly T[], round: number): readonly T[] {
   const turned = [...items.slice(at), ...items.slice(0, at)];
   return Math.floor(round / Math.max(1, items.length)) % 2 === 0 ? turned : turned.toReversed();
 }
+
+/** `items` in random order: in the long run each follows each of the others equally often. */
+export function shuffled<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}

@@ -111,7 +111,8 @@ function wrongOf(cells: CellsByColumn, title: string): number {
 
 const LEGEND = `off: without the SDK. off again: the control, the same once more. Ratios: the share of traces that are sampled and sent by
 OTLP over HTTP to a receiver on this machine. Gateway: 1,000 events/s for 475 companies with a browser each, a process for
-each mode. WhatsApp service: its publishing half, confirmed by the stream, 1,000 connects/s, all modes in one process.
+each mode. WhatsApp service: its publishing half, confirmed by the stream, 1,000 connects/s, all modes in one process,
+whose exports fall into whatever mode it is in after 5 s or 512 spans.
 Each cell: median of the repetitions ± half their spread. "to off": median of the ratios within a repetition.`;
 
 /** The whole way and both halves as tables, then the targets. */
