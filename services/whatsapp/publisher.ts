@@ -86,7 +86,7 @@ export class EventPublisher {
 
   /**
    * The context is handed on and not made the active one: to carry it over the awaits costs as much as the ids, and the
-   * publisher decides the waiting events of a company in one go, whichever of them began it.
+   * confirmed publisher works off what waits of a company in one go, all of it in the context of whichever began that.
    */
   #sendTraced(stamped: Stamped, root: Span): Promise<PublishOutcome> {
     const inRoot = trace.setSpan(ROOT_CONTEXT, root);
