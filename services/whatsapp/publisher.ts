@@ -85,7 +85,7 @@ export class EventPublisher {
   }
 
   /**
-   * The context is handed on and not made the active one: to carry it over the awaits costs as much as the ids, and the
+   * The context is handed on and not made the active one: to carry it over the awaits costs more than its ids, and the
    * confirmed publisher works off what waits of a company in one go, all of it in the context of whichever began that.
    */
   #sendTraced(stamped: Stamped, root: Span): Promise<PublishOutcome> {
